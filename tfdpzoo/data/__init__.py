@@ -1,0 +1,78 @@
+"""Where examples come from: data sets by name, image folders and NumPy archives."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from tfdpzoo.data import tensorflow_datasets
+from tfdpzoo.data.dataset import ImageDataset, Normalization
+from tfdpzoo.data.digits import load_digits
+from tfdpzoo.data.folder import load_folder
+from tfdpzoo.data.images import check_image_size, resize_images
+from tfdpzoo.data.npz import load_npz
+from tfdpzoo.errors import InputError, unknown_name
+
+__all__ = ["NAMES", "ImageDataset", "Normalization", "load"]
+
+NAMES: tuple[str, ...] = tuple(sorted((*tensorflow_datasets.NAMES, "digits")))
+"""The data sets that `load` knows by name."""
+
+
+def load(
+    name: str | Path, *, data_dir: str | Path | None = None, image_size: int | None = None
+) -> ImageDataset:
+    """Loads labelled images into memory.
+
+    Args:
+        name: `"digits"`, `"cifar10"`, `"fashion_mnist"`, `"imagenette"` or `"mnist"`; or the path
+            of a folder `root/{train,test|val}/CLASS/*.jpg|png`, or of an `.npz` file. A name wins
+            over a folder of the same name; write `./digits` for the folder.
+        data_dir: The folder of TFDS' prepared data, for the names that TFDS serves; the other
+            sources do not need it.
+        image_size: Side of the square images that are returned, at least 8: the shorter side is
+            resized, the centre is cropped. None keeps the images' own size.
+
+    Returns:
+        The data set.
+
+    Raises:
+        InputError: There is no such data set, or it cannot be read as described.
+
+    Example:
+        >>> load("digits").input_shape
+        (8, 8, 1)
+        >>> load("digits", image_size=16).input_shape
+        (16, 16, 1)
+    """
+    check_image_size(image_size)
+    if not str(name).strip():
+        raise InputError(f"The data set needs a name or a path; known are {', '.join(NAMES)}.")
+    if name == "digits":
+        return _resized(load_digits(), image_size)
+    if name in tensorflow_datasets.NAMES:
+        return tensorflow_datasets.load_tensorflow_dataset(
+            str(name), data_dir=data_dir, image_size=image_size
+        )
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return load_folder(path, image_size=image_size)
+    if path.suffix.lower() == ".npz":
+        return _resized(load_npz(path), image_size)
+    if path.exists():
+        raise InputError(f"The file {path} is no data set; a folder or an .npz file is expected.")
+    if os.path.basename(name) != str(name):
+        raise InputError(f"There is no folder or .npz file {name}.")
+    raise InputError(
+        f"{unknown_name('data set', str(name), NAMES)} "
+        "The path of an image folder or of an .npz file is accepted as well."
+    )
+
+
+def _resized(dataset: ImageDataset, image_size: int | None) -> ImageDataset:
+    return replace(
+        dataset,
+        train_images=resize_images(dataset.train_images, image_size),
+        test_images=resize_images(dataset.test_images, image_size),
+    )

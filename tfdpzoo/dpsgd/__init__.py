@@ -1,0 +1,1 @@
+"""The private step: sampling, per-example gradients, clipping, noise. Knows no model by name."""

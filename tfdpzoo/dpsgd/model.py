@@ -1,0 +1,336 @@
+"""A Keras model that trains with differential privacy."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdpzoo.dpsgd.averaging import WeightAverage
+from tfdpzoo.dpsgd.chunks import sum_over_chunks
+from tfdpzoo.dpsgd.engine import ENGINES, make_engine
+from tfdpzoo.dpsgd.execution import ExecutionSettings
+from tfdpzoo.dpsgd.losses import per_example_loss
+from tfdpzoo.dpsgd.noise import GaussianNoise
+from tfdpzoo.dpsgd.optimizer import apply_private_gradients, make_private_optimizer
+from tfdpzoo.dpsgd.plan import PrivacyPlan
+from tfdpzoo.dpsgd.sampling import PoissonBatches
+from tfdpzoo.dpsgd.secret_key import SecretKey
+from tfdpzoo.dpsgd.validate import (
+    require_equal_gradients,
+    require_isolated_losses,
+    require_private_trainable,
+)
+from tfdpzoo.errors import InputError, unknown_name
+from tfdpzoo.privacy.guarantee import PrivacyGuarantee
+from tfdpzoo.privacy.ledger import Ledger
+
+DEFAULT_AVERAGING_DECAY = 0.999
+
+
+@keras.saving.register_keras_serializable(package="tfdpzoo")
+class PrivateModel(keras.Model):
+    """Any Keras model, trained by DP-SGD within a plan.
+
+    Formal guarantee:
+        The weights after any number of updates of `fit`, and every average of them, are
+        (epsilon, delta)-differentially private with respect to adding or removing one training
+        example, with the epsilon and delta of `guarantee()`. At update t the examples of a Poisson
+        sample are differentiated, each gradient is clipped to C over all variables together, the
+        clipped gradients are summed, normal noise of standard deviation sigma * C is added once, and
+        the sum is divided by the expected batch size, which does not depend on the sample. What
+        `fit` reports of the training data (loss, metrics, discarded examples) is not covered.
+
+    Args:
+        model: A built model with one input and one output that mixes no examples.
+        plan: The privacy plan.
+        engine: `"fast"`, or `"tf-privacy"` for TF-Privacy's own gradients.
+        execution: Settings of performance.
+        averaging_decay: Decay of the weights' moving average, which is then what is evaluated and
+            exported; 0 turns it off.
+        key: The secret that noise is drawn from; by default new bits of the operating system.
+        ledger: Where executed updates are recorded; by default in memory.
+
+    Raises:
+        InputError: The model mixes examples, or an argument is out of its range.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(),
+        ...                           keras.layers.Dense(10)])
+        >>> plan = PrivacyPlan.calibrate(epsilon=7.0, delta=1e-4, examples=1000, batch_size=100,
+        ...                              updates=2, clip_norm=1.0)
+        >>> private = PrivateModel(model, plan)
+        >>> private.compile(optimizer=keras.optimizers.SGD(1.0),
+        ...                 loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> images, labels = np.zeros((1000, 8, 8, 1), "float32"), np.zeros(1000, "int64")
+        >>> history = private.fit(plan.batches(images, labels), verbose=0)
+        >>> private.ledger.updates
+        2
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        plan: PrivacyPlan,
+        *,
+        engine: str = "fast",
+        execution: ExecutionSettings | None = None,
+        averaging_decay: float = DEFAULT_AVERAGING_DECAY,
+        key: SecretKey | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        super().__init__(name=f"private_{model.name}")
+        if engine not in ENGINES:
+            raise unknown_name("engine", engine, ENGINES)
+        require_private_trainable(model)
+        self.model = model
+        self.plan = plan
+        self.engine_name = engine
+        self.execution = execution or ExecutionSettings()
+        self.ledger = ledger if ledger is not None else Ledger()
+        self.discarded_examples = keras.Variable(
+            0, dtype="int64", trainable=False, name="discarded_examples"
+        )
+        self.executed_updates = keras.Variable(
+            self.ledger.updates, dtype="int64", trainable=False, name="executed_updates"
+        )
+        self._key = key or SecretKey.generate()
+        self._weaknesses: set[str] = set()
+        self._noise = GaussianNoise(
+            self._key,
+            [variable.shape for variable in model.trainable_variables],
+            plan.noise_multiplier * plan.clip_norm,
+        )
+        self._average = (
+            WeightAverage(model.trainable_variables, averaging_decay) if averaging_decay else None
+        )
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Returns the wrapped model's output, with the weights of the last update."""
+        return self.model(inputs, training=training)
+
+    def compile(
+        self, optimizer: Any = "sgd", loss: Any = None, metrics: Any = None, **kwargs: Any
+    ) -> None:
+        """Configures training as `keras.Model.compile` does.
+
+        Args:
+            optimizer: A Keras optimizer; TF-Privacy's factory makes its private twin. Schedules count
+                updates.
+            loss: A Keras loss of one example's label and prediction.
+            metrics: As in Keras. On training data they are not differentially private.
+            **kwargs: Further arguments of Keras.
+
+        Raises:
+            InputError: The loss or the optimizer cannot be used privately.
+        """
+        if kwargs.get("steps_per_execution", 1) != 1:
+            raise InputError("steps_per_execution must be 1: every update is counted on its own.")
+        kwargs.setdefault("jit_compile", self.execution.jit_compile)
+        self._per_example_loss = per_example_loss(loss)
+        super().compile(
+            optimizer=make_private_optimizer(optimizer, self.plan.clip_norm),
+            loss=loss,
+            metrics=metrics,
+            **kwargs,
+        )
+        self._engine = make_engine(
+            self.engine_name,
+            self.model,
+            self._per_example_loss,
+            self.plan.clip_norm,
+            self.optimizer,
+        )
+
+    def fit(  # type: ignore[override]
+        self,
+        batches: PoissonBatches,
+        *,
+        epochs: int | None = None,
+        callbacks: list[keras.callbacks.Callback] | None = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Trains with the plan's Poisson samples, and never beyond its last update.
+
+        Args:
+            batches: From `plan.batches(images, labels)`.
+            epochs: How many epochs to train now; by default all that the plan still allows.
+            callbacks: As in Keras.
+            **kwargs: `validation_data`, `verbose` and others of Keras.
+
+        Returns:
+            Keras' history. What it says of the training data is not differentially private.
+
+        Raises:
+            InputError: Anything but Poisson samples of this plan is given, the plan's updates are
+                used up, or labels do not fit the model.
+        """
+        self._require_poisson(batches)
+        first = self.ledger.updates
+        remaining = self.plan.updates - first
+        if remaining <= 0:
+            raise InputError(
+                f"All {self.plan.updates} updates of the plan have been executed; its epsilon "
+                f"{self.plan.epsilon:g} is used up. Make a new plan to train on."
+            )
+        per_epoch = self.plan.updates_per_epoch
+        allowed = -(-remaining // per_epoch)
+        self._require_trainable_labels(batches.labels)
+        if batches.key.reproducible:
+            self._weaknesses.add(_FIXED_SEED)
+        self.executed_updates.assign(first)
+        return super().fit(
+            batches.dataset(first, self.execution.chunk_for(self.engine_name)),
+            epochs=min(allowed, epochs or allowed),
+            steps_per_epoch=per_epoch,
+            callbacks=[_Bookkeeping(), *(callbacks or [])],
+            **kwargs,
+        )
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Executes one update; called by Keras inside `fit`."""
+        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        result = sum_over_chunks(
+            self._engine,
+            tf.cast(images, tf.float32),
+            labels,
+            weights,
+            self.execution.chunk_for(self.engine_name),
+        )
+        noise = self._noise.draw(self.executed_updates.value)
+        gradients = [
+            (total + drawn) / self.plan.batch_size
+            for total, drawn in zip(result.gradients, noise, strict=True)
+        ]
+        gradients = self._add_weight_losses(gradients)
+        self.executed_updates.assign_add(1)
+        self.discarded_examples.assign_add(tf.cast(result.discarded, tf.int64))
+        apply_private_gradients(self.optimizer, gradients, self.model.trainable_variables)
+        if self._average is not None:
+            self._average.update(self.executed_updates.value)
+        return self._training_metrics(images, labels, weights, result.predictions, result.losses)
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuses: a batch that was not sampled by the plan has no guarantee."""
+        raise InputError("Train with fit(plan.batches(images, labels)); single batches have no plan.")
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Evaluates as Keras does, with the weights that are released."""
+        with self.released_weights():
+            return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """Predicts as Keras does, with the weights that are released."""
+        with self.released_weights():
+            return super().predict(*args, **kwargs)
+
+    @contextlib.contextmanager
+    def released_weights(self) -> Iterator[keras.Model]:
+        """Lets the wrapped model hold the released weights: their average, where that is on."""
+        if self._average is None or int(self.executed_updates.numpy()) == 0:
+            yield self.model
+            return
+        with self._average.in_place():
+            yield self.model
+
+    def guarantee(self) -> PrivacyGuarantee:
+        """Returns the guarantee of the updates that were executed so far.
+
+        Raises:
+            InputError: No update has been executed yet.
+        """
+        weaknesses = set(self._weaknesses)
+        if self._key.reproducible:
+            weaknesses.add(_FIXED_SEED)
+        return PrivacyGuarantee.state(
+            segments=self.ledger.segments,
+            delta=self.plan.delta,
+            clip_norm=self.plan.clip_norm,
+            examples=self.plan.examples,
+            expected_batch=self.plan.batch_size,
+            planned_updates=self.plan.updates,
+            target_epsilon=self.plan.epsilon,
+            engine=self.engine_name,
+            precision=self.model.dtype_policy.compute_dtype,
+            neighboring_relation="ADD_OR_REMOVE_ONE",
+            weaknesses=tuple(sorted(weaknesses)),
+        )
+
+    def _add_weight_losses(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Adds the gradients of weight regularisers, which depend on no example, after the noise."""
+        variables = self.model.trainable_variables
+        regularized = [variable for variable in variables if variable.regularizer is not None]
+        if not regularized:
+            return gradients
+        values = [variable.value for variable in variables]
+        with tf.GradientTape() as tape:
+            penalty = tf.add_n([variable.regularizer(variable) for variable in regularized])
+        added = tape.gradient(penalty, values, unconnected_gradients="zero")
+        return [gradient + part for gradient, part in zip(gradients, added, strict=True)]
+
+    def _training_metrics(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        weights: tf.Tensor,
+        predictions: tf.Tensor,
+        losses: tf.Tensor,
+    ) -> dict[str, Any]:
+        # Padding comes last.
+        sampled = tf.reduce_sum(tf.cast(weights > 0, tf.int32))
+        self._loss_tracker.update_state(
+            tf.math.divide_no_nan(
+                tf.reduce_sum(losses[:sampled]), tf.cast(sampled, tf.float32)
+            ),
+            sample_weight=tf.cast(sampled, tf.float32),
+        )
+        return self.compute_metrics(images[:sampled], labels[:sampled], predictions[:sampled])
+
+    def _require_poisson(self, batches: Any) -> None:
+        if not isinstance(batches, PoissonBatches):
+            raise InputError(
+                "PrivateModel.fit takes plan.batches(images, labels): other ways to make batches, "
+                "such as shuffling, do not have the plan's guarantee."
+            )
+        if batches.plan != self.plan:
+            raise InputError("The batches are of another plan than the model's.")
+
+    def _require_trainable_labels(self, labels: np.ndarray) -> None:
+        classes = self.model.output_shape[-1]
+        if labels.ndim == 1 and classes > 1 and len(labels):
+            lowest, highest = labels.min(), labels.max()
+            if lowest < 0 or highest >= classes:
+                raise InputError(
+                    f"The labels go from {lowest} to {highest}, but the model has {classes} "
+                    f"classes: 0 to {classes - 1}."
+                )
+        probe = labels[:2] if len(labels) > 1 else np.repeat(labels, 2, axis=0)
+        require_isolated_losses(self._per_example_loss, classes, probe)
+        if self.engine_name == "fast":
+            require_equal_gradients(self.model, self._per_example_loss, probe)
+
+    def get_config(self) -> dict[str, Any]:
+        """Refuses: the key and the ledger do not belong into a saved model."""
+        raise NotImplementedError("Save the wrapped .model, or export with tfdpzoo.export.")
+
+
+_FIXED_SEED = "The sampling or the noise was drawn from a fixed, known seed."
+
+
+class _Bookkeeping(keras.callbacks.Callback):
+    """Counts each update before it is executed, and stops at the plan's last one."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        private = self.model
+        if private.ledger.updates >= private.plan.updates:
+            raise InputError(f"All {private.plan.updates} updates of the plan have been executed.")
+        private.ledger.record(private.plan.noise_multiplier, private.plan.sampling_rate)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.model.ledger.updates >= self.model.plan.updates:
+            self.model.stop_training = True

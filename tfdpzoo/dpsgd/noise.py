@@ -1,0 +1,64 @@
+"""The Gaussian noise that makes an update private."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfdpzoo.dpsgd.secret_key import SecretKey
+
+_STREAM = "noise"
+
+
+class GaussianNoise:
+    """Noise as a function of a secret key, the update and the variable.
+
+    Formal guarantee:
+        `draw(t)` is a vector of independent normal numbers of standard deviation `standard_deviation`
+        over all variables together, and independent of `draw(s)` for s != t, up to float32 and the
+        quality of Philox-4x32-10 as a source of random bits. The same key and update give the same
+        numbers, so an update that is repeated after a crash releases nothing new.
+
+    Args:
+        key: The secret.
+        shapes: The shapes of the variables, in their order.
+        standard_deviation: sigma * C, in the units of the summed gradient.
+
+    Example:
+        >>> noise = GaussianNoise(SecretKey.from_seed(0), [(1000,), (10, 100)], 2.0)
+        >>> first, second = noise.draw(tf.constant(0, tf.int64))
+        >>> bool(tf.reduce_any(first == tf.reshape(second, [-1])))
+        False
+    """
+
+    def __init__(
+        self, key: SecretKey, shapes: list[tuple[int, ...]], standard_deviation: float
+    ) -> None:
+        seed = key.derive(_STREAM)
+        self._seed = [_as_signed(seed & _MASK), _as_signed(seed >> 64)]
+        self._shapes = [tuple(shape) for shape in shapes]
+        self.standard_deviation = standard_deviation
+
+    def draw(self, update: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the noise of an update, one float32 tensor for each variable.
+
+        Args:
+            update: The number of the update, an int64 scalar.
+        """
+        first = tf.cast(update, tf.int64) * len(self._shapes)
+        return [
+            self._draw_one(first + index, shape) for index, shape in enumerate(self._shapes)
+        ]
+
+    def _draw_one(self, number: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+        """Noise number `number` of this key: TensorFlow hashes the seed before it counts from it."""
+        seed = tf.stack([tf.constant(self._seed[0], tf.int64), self._seed[1] + number])
+        return tf.random.stateless_normal(
+            shape, seed, stddev=self.standard_deviation, alg="philox"
+        )
+
+
+_MASK = (1 << 64) - 1
+
+
+def _as_signed(bits: int) -> int:
+    return bits - (1 << 64) if bits >= (1 << 63) else bits

@@ -1,0 +1,66 @@
+"""Keras optimizers made private by TF-Privacy's factory."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import keras
+
+from tfdpzoo.dpsgd.tf_privacy import make_vectorized_keras_optimizer_class
+from tfdpzoo.errors import InputError
+
+
+def make_private_optimizer(
+    optimizer: keras.optimizers.Optimizer | str | dict[str, Any], clip_norm: float
+) -> keras.optimizers.Optimizer:
+    """Returns the vectorized TF-Privacy optimizer of the same kind and settings.
+
+    The optimizer takes noised mean gradients through `apply_gradients`. Its own noise is off: noise is
+    drawn once for an update, by `tfdpzoo.dpsgd.noise`, after all chunks and replicas are added up.
+
+    Args:
+        optimizer: A Keras optimizer, its name or its configuration; schedules are kept and count
+            updates.
+        clip_norm: C.
+
+    Raises:
+        InputError: The optimizer scales the loss or accumulates gradients, which would change what is
+            clipped or how often noise is added.
+
+    Example:
+        >>> private = make_private_optimizer(keras.optimizers.SGD(2.0), clip_norm=1.0)
+        >>> type(private).__name__, isinstance(private, keras.optimizers.SGD)
+        ('VectorizedDPKerasSGD', True)
+    """
+    original = keras.optimizers.get(optimizer)
+    config = original.get_config()
+    for setting in ("loss_scale_factor", "gradient_accumulation_steps"):
+        if config.get(setting) is not None:
+            raise InputError(
+                f"The optimizer has {setting}={config[setting]!r}, which private training cannot "
+                "use; leave it out (large batches are split into chunks on their own)."
+            )
+    return _private_class(type(original)).from_config(
+        {**config, "l2_norm_clip": clip_norm, "noise_multiplier": 0.0, "num_microbatches": None}
+    )
+
+
+@functools.cache
+def _private_class(optimizer_class: type) -> type:
+    private = make_vectorized_keras_optimizer_class(optimizer_class)
+    # Names the class, and the scope of its gradients: TF-Privacy reads `_name`, as Keras 2 had it.
+    private.__name__ = private._name = f"VectorizedDPKeras{optimizer_class.__name__}"
+    return private
+
+
+def apply_private_gradients(
+    optimizer: keras.optimizers.Optimizer, gradients: list[Any], variables: list[Any]
+) -> None:
+    """Gives noised gradients to a private optimizer.
+
+    TF-Privacy's optimizer refuses gradients unless its own method computed them, to catch training
+    that is not private by accident. Here it is told that they are.
+    """
+    optimizer._was_dp_gradients_called = True
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))

@@ -1,0 +1,222 @@
+"""Per-example gradients from one forward and one backward pass.
+
+The loss of a batch is a sum over examples, and no layer mixes examples. So one backward pass that stops
+at the outputs of the layers that own weights gives every example's gradient there, and each layer's
+weights see only its own input and that gradient: a local rule turns the two into per-example weight
+gradients. Time and memory grow with the batch, not with its square as those of `tape.jacobian`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfdpzoo.dpsgd.gradients import Instantiated, PerExampleGradient, total
+from tfdpzoo.dpsgd.rules import rule_for
+from tfdpzoo.dpsgd.rules.fallback import generic_gradients
+
+PerExampleLoss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""From labels and predictions of B examples to their B losses."""
+
+_WHOLE_UNITS = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistributed)
+
+
+@dataclasses.dataclass(frozen=True)
+class TappedCall:
+    """A call whose per-example gradients follow from its input and its output's gradient.
+
+    Attributes:
+        layer: The layer.
+        call: The layer's own `call`.
+        arguments: What it was called with, positional and named.
+        sources: Its output, before the activation where the layer has a rule.
+    """
+
+    layer: keras.layers.Layer
+    call: Callable[..., tf.Tensor]
+    arguments: tuple[tuple, dict[str, Any]]
+    sources: list[tf.Tensor]
+
+    def gradients(self, source_gradients: list[tf.Tensor]) -> list[PerExampleGradient]:
+        """Returns the gradient of each of the layer's trainable variables."""
+        (output_gradient,) = source_gradients
+        rule = rule_for(self.layer)
+        if rule is None or rule.from_output is None:
+            return generic_gradients(self.layer, self.call, self.arguments, output_gradient)
+        inputs = tf.cast(self.arguments[0][0], tf.float32)
+        return rule.from_output(self.layer, inputs, tf.cast(output_gradient, tf.float32))
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpandedLayerCall:
+    """A call in which every example had its own copy of the variables.
+
+    Attributes:
+        layer: The layer.
+        sources: The copies, one for each trainable variable, `(B, *variable.shape)`.
+    """
+
+    layer: keras.layers.Layer
+    sources: list[tf.Tensor]
+
+    def gradients(self, source_gradients: list[tf.Tensor]) -> list[PerExampleGradient]:
+        """Returns the gradient of each of the layer's trainable variables."""
+        return [Instantiated(gradient) for gradient in source_gradients]
+
+
+LayerCall = TappedCall | ExpandedLayerCall
+
+
+@dataclasses.dataclass(frozen=True)
+class Differentiated:
+    """A batch's outputs and per-example gradients.
+
+    Attributes:
+        gradients: One entry for each of `model.trainable_variables`, in their order.
+        predictions: The model's output, `(B, ...)`.
+        losses: `(B,)`.
+    """
+
+    gradients: list[PerExampleGradient]
+    predictions: tf.Tensor
+    losses: tf.Tensor
+
+
+def differentiate(
+    model: keras.Model, loss: PerExampleLoss, images: tf.Tensor, labels: tf.Tensor
+) -> Differentiated:
+    """Computes the loss and its per-example gradients for one physical batch.
+
+    Args:
+        model: A model in which no layer mixes examples (see `tfdpzoo.dpsgd.validation`).
+        loss: Gives the loss of each example.
+        images: `(B, ...)`, the model's input.
+        labels: `(B, ...)`.
+
+    Source:
+        Lee and Kifer, "Scaling up differentially private deep learning with fast per-example gradient
+        clipping", PoPETs 2021 (arXiv 2009.03106): gradients from layer inputs and output gradients.
+    """
+    calls: list[LayerCall] = []
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with _recording(layers_with_weights(model), calls, tape):
+            predictions = model(images, training=True)
+        losses = loss(labels, predictions)
+        total_loss = tf.reduce_sum(losses)
+    source_gradients = tape.gradient(
+        total_loss,
+        [call.sources for call in calls],
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    gradients = _gradients_by_variable(calls, source_gradients)
+    batch = tf.shape(images)[0]
+    return Differentiated(
+        [_total_or_zero(gradients, variable, batch) for variable in model.trainable_variables],
+        predictions,
+        losses,
+    )
+
+
+def layers_with_weights(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns the innermost layers that own trainable variables, each once.
+
+    A layer that has both variables of its own and layers inside is one unit, and so are recurrent
+    layers, which call what is inside them in a loop.
+    """
+    if not layer.trainable_variables:
+        return []
+    children = list(layer._layers)
+    owned = {id(variable) for child in children for variable in child.trainable_variables}
+    owns_more = any(id(variable) not in owned for variable in layer.trainable_variables)
+    if owns_more or isinstance(layer, _WHOLE_UNITS):
+        return [layer]
+    found = {id(unit): unit for child in children for unit in layers_with_weights(child)}
+    return list(found.values())
+
+
+@contextlib.contextmanager
+def _recording(
+    layers: list[keras.layers.Layer], calls: list[LayerCall], tape: tf.GradientTape
+) -> Iterator[None]:
+    """Lets every call of `layers` add a `LayerCall`; the layers are as before afterwards."""
+    try:
+        for layer in layers:
+            # Past Keras' attribute tracking: this is no state of the layer.
+            vars(layer)["call"] = _recorded_call(layer, calls, tape)
+        yield
+    finally:
+        for layer in layers:
+            vars(layer).pop("call", None)
+
+
+def _recorded_call(
+    layer: keras.layers.Layer, calls: list[LayerCall], tape: tf.GradientTape
+) -> Callable[..., tf.Tensor]:
+    call = type(layer).call.__get__(layer)
+    rule = rule_for(layer)
+
+    def tapped(*args: Any, **kwargs: Any) -> tf.Tensor:
+        if rule is None:
+            return _tap(call(*args, **kwargs), args, kwargs)
+        with _without_activation(layer) as activation:
+            output = call(*args, **kwargs)
+        return activation(_tap(output, args, kwargs))
+
+    def _tap(output: tf.Tensor, args: tuple, kwargs: dict[str, Any]) -> tf.Tensor:
+        output = tf.identity(output)
+        tape.watch(output)
+        calls.append(TappedCall(layer, call, (args, kwargs), [output]))
+        return output
+
+    def expanded(inputs: tf.Tensor, **kwargs: Any) -> tf.Tensor:
+        copies = [_copy_for_each(variable, inputs) for variable in layer.trainable_variables]
+        tape.watch(copies)
+        calls.append(ExpandedLayerCall(layer, copies))
+        return rule.expanded(layer, inputs, *copies)
+
+    return expanded if rule is not None and rule.expanded is not None else tapped
+
+
+@contextlib.contextmanager
+def _without_activation(layer: keras.layers.Layer) -> Iterator[Callable[[tf.Tensor], tf.Tensor]]:
+    """Lets a layer compute its output before the activation, and gives the activation."""
+    activation = getattr(layer, "activation", None)
+    if activation is None:
+        yield lambda output: output
+        return
+    vars(layer)["activation"] = keras.activations.linear
+    try:
+        yield activation
+    finally:
+        vars(layer)["activation"] = activation
+
+
+def _copy_for_each(variable: keras.Variable, inputs: tf.Tensor) -> tf.Tensor:
+    value = tf.cast(variable.value, tf.float32)
+    return tf.repeat(value[None], tf.shape(inputs)[0], axis=0)
+
+
+def _gradients_by_variable(
+    calls: list[LayerCall], source_gradients: list[list[tf.Tensor]]
+) -> dict[int, list[PerExampleGradient]]:
+    gradients: dict[int, list[PerExampleGradient]] = {}
+    for call, of_sources in zip(calls, source_gradients, strict=True):
+        for variable, gradient in zip(
+            call.layer.trainable_variables, call.gradients(of_sources), strict=True
+        ):
+            gradients.setdefault(id(variable), []).append(gradient)
+    return gradients
+
+
+def _total_or_zero(
+    gradients: dict[int, list[PerExampleGradient]], variable: keras.Variable, batch: tf.Tensor
+) -> PerExampleGradient:
+    found = gradients.get(id(variable))
+    if found is None:
+        return Instantiated(tf.zeros((batch, *variable.shape)))
+    return total(found)

@@ -1,0 +1,238 @@
+"""The privacy plan: the one place where every number of a guarantee meets."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from typing import TYPE_CHECKING
+
+from tfdpzoo.errors import InputError
+from tfdpzoo.privacy import accounting
+
+if TYPE_CHECKING:
+    import dp_accounting
+    import numpy as np
+
+    from tfdpzoo.dpsgd.sampling import PoissonBatches
+    from tfdpzoo.dpsgd.secret_key import SecretKey
+
+
+@dataclasses.dataclass(frozen=True)
+class PrivacyPlan:
+    """What a training run may do to stay (epsilon, delta)-differentially private.
+
+    Made by `calibrate` (epsilon in, noise out) or `from_noise_multiplier` (the other way round).
+
+    Formal guarantee:
+        `updates` Poisson-sampled Gaussian sums with sampling rate `batch_size / examples`, clipping
+        norm C and noise of standard deviation `noise_multiplier` * C are together
+        (`epsilon`, `delta`)-differentially private with respect to adding or removing one example,
+        by the PLD accountant. `examples` is treated as public.
+
+    Attributes:
+        epsilon: The target; the plan's own epsilon is at most this.
+        delta: Below 1 / `examples`.
+        examples: Training examples N.
+        batch_size: Expected size of a Poisson sample; the sampling rate is `batch_size / examples`.
+        updates: How many updates may be executed, T.
+        clip_norm: C, the largest Euclidean norm of one example's gradient, over all variables.
+        noise_multiplier: Sigma, the noise's standard deviation divided by C.
+
+    Raises:
+        InputError: A value is out of its range, or the updates cost more than `epsilon`.
+
+    Example:
+        >>> plan = PrivacyPlan.calibrate(epsilon=7.0, delta=1e-5, examples=50_000,
+        ...                              batch_size=1024, epochs=30, clip_norm=1.0)
+        >>> plan.updates, round(plan.noise_multiplier, 3)
+        (1464, 0.845)
+    """
+
+    epsilon: float
+    delta: float
+    examples: int
+    batch_size: int
+    updates: int
+    clip_norm: float
+    noise_multiplier: float
+
+    def __post_init__(self) -> None:
+        for name in ("epsilon", "clip_norm", "noise_multiplier"):
+            _require_positive(name, getattr(self, name))
+        _require_sampling(self.delta, self.examples, self.batch_size)
+        _require_updates(self.updates)
+        spent = self.epsilon_after(self.updates)
+        if spent > self.epsilon:
+            raise InputError(
+                f"{self.updates} updates with noise multiplier {self.noise_multiplier:g} cost "
+                f"epsilon {spent:.4g}, above the target {self.epsilon:g}; add noise or do fewer."
+            )
+
+    @classmethod
+    def calibrate(
+        cls,
+        *,
+        epsilon: float,
+        delta: float,
+        examples: int,
+        batch_size: int,
+        epochs: float | None = None,
+        updates: int | None = None,
+        clip_norm: float = 1.0,
+    ) -> PrivacyPlan:
+        """Finds the least noise with which the whole run stays within epsilon.
+
+        Args:
+            epsilon: The target, above zero.
+            delta: Above 0 and below 1 / `examples`.
+            examples: Training examples N.
+            batch_size: Expected size of a sample, at most N.
+            epochs: Passes over the data; the updates are `epochs * examples / batch_size`, rounded
+                down. Give either this or `updates`.
+            updates: The number of updates.
+            clip_norm: C, above zero.
+
+        Raises:
+            InputError: A value is out of its range, or no noise reaches the target.
+        """
+        updates = _count_updates(epochs, updates, examples, batch_size)
+        _require_positive("epsilon", epsilon)
+        _require_positive("clip_norm", clip_norm)
+        _require_sampling(delta, examples, batch_size)
+        sigma = accounting.calibrate_noise_multiplier(
+            epsilon, delta, batch_size / examples, updates
+        )
+        return cls(epsilon, delta, examples, batch_size, updates, clip_norm, sigma)
+
+    @classmethod
+    def from_noise_multiplier(
+        cls,
+        *,
+        noise_multiplier: float,
+        delta: float,
+        examples: int,
+        batch_size: int,
+        epochs: float | None = None,
+        updates: int | None = None,
+        clip_norm: float = 1.0,
+    ) -> PrivacyPlan:
+        """Makes the plan of a given noise multiplier; its target is the epsilon that this costs.
+
+        Args:
+            noise_multiplier: Sigma, above zero.
+            delta: Above 0 and below 1 / `examples`.
+            examples: Training examples N.
+            batch_size: Expected size of a sample, at most N.
+            epochs: Passes over the data; give either this or `updates`.
+            updates: The number of updates.
+            clip_norm: C, above zero.
+
+        Raises:
+            InputError: A value is out of its range.
+        """
+        updates = _count_updates(epochs, updates, examples, batch_size)
+        _require_positive("noise_multiplier", noise_multiplier)
+        _require_sampling(delta, examples, batch_size)
+        event = accounting.poisson_gaussian_event(
+            noise_multiplier, batch_size / examples, updates
+        )
+        epsilon = accounting.epsilon_by_pld(event, delta)
+        if not math.isfinite(epsilon):
+            raise InputError(
+                f"Noise multiplier {noise_multiplier:g} gives no finite epsilon at delta {delta:g}; "
+                "use more noise."
+            )
+        return cls(epsilon, delta, examples, batch_size, updates, clip_norm, noise_multiplier)
+
+    @property
+    def sampling_rate(self) -> float:
+        """q, the probability with which an example takes part in an update."""
+        return self.batch_size / self.examples
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """How many updates are shown as one epoch: N / B, rounded."""
+        return max(1, min(self.updates, round(self.examples / self.batch_size)))
+
+    @property
+    def epochs(self) -> float:
+        """How often an example is used on average: T * q."""
+        return self.updates * self.sampling_rate
+
+    def dp_event(self, updates: int | None = None) -> dp_accounting.DpEvent:
+        """Returns the dp-accounting event of the first `updates` updates, by default of all."""
+        count = self.updates if updates is None else updates
+        return accounting.poisson_gaussian_event(self.noise_multiplier, self.sampling_rate, count)
+
+    def epsilon_after(self, updates: int) -> float:
+        """Returns the epsilon that `updates` executed updates cost, by PLD."""
+        if updates == 0:
+            return 0.0
+        return accounting.epsilon_by_pld(self.dp_event(updates), self.delta)
+
+    def batches(
+        self, images: np.ndarray, labels: np.ndarray, key: SecretKey | None = None
+    ) -> PoissonBatches:
+        """Returns the Poisson samples of this plan, as `PrivateModel.fit` takes them.
+
+        Args:
+            images: `(examples, height, width, channels)`, as the model takes them.
+            labels: `(examples,)` whole numbers, or `(examples, classes)` one-hot rows.
+            key: The secret to draw from; by default new bits of the operating system.
+
+        Raises:
+            InputError: The arrays do not fit the plan or each other, or have NaN pixels.
+        """
+        from tfdpzoo.dpsgd.sampling import PoissonBatches
+        from tfdpzoo.dpsgd.secret_key import SecretKey
+
+        return PoissonBatches(self, images, labels, key or SecretKey.generate())
+
+
+def _count_updates(
+    epochs: float | None, updates: int | None, examples: int, batch_size: int
+) -> int:
+    if (epochs is None) == (updates is None):
+        raise InputError("Give either epochs or updates.")
+    if updates is None:
+        _require_positive("epochs", epochs)
+        _require_positive("batch_size", batch_size)
+        # The tiny term keeps an exact quotient from being rounded down.
+        updates = int(epochs * examples / batch_size + 1e-9)
+        if updates < 1:
+            raise InputError(
+                f"{epochs:g} epochs of {examples} examples in batches of {batch_size} make no "
+                "update at all; use more epochs or a smaller batch."
+            )
+    _require_updates(updates)
+    return updates
+
+
+def _require_positive(name: str, value: float) -> None:
+    if not isinstance(value, numbers.Real) or not math.isfinite(value) or value <= 0:
+        raise InputError(f"{name} is {value!r}; it must be a finite number above zero.")
+
+
+def _require_updates(updates: int) -> None:
+    if not isinstance(updates, numbers.Integral) or updates < 1:
+        raise InputError(f"updates is {updates!r}; a run needs a whole number of at least one.")
+
+
+def _require_sampling(delta: float, examples: int, batch_size: int) -> None:
+    if not isinstance(examples, numbers.Integral) or examples < 1:
+        raise InputError(f"examples is {examples!r}; it must be a whole number above zero.")
+    if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
+        raise InputError(f"batch_size is {batch_size!r}; it must be a whole number above zero.")
+    if batch_size > examples:
+        raise InputError(
+            f"batch_size is {batch_size} but there are only {examples} examples; "
+            "make the batch smaller."
+        )
+    if not isinstance(delta, numbers.Real) or not 0 < delta < 1:
+        raise InputError(f"delta is {delta!r}; it must be above 0 and below 1.")
+    if delta >= 1 / examples:
+        raise InputError(
+            f"delta is {delta:g} but must be below 1/{examples} = {1 / examples:.2g}: with a larger "
+            "one, publishing a random example would count as private."
+        )

@@ -1,0 +1,129 @@
+"""Poisson sampling: which examples take part in which update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tfdpzoo.dpsgd.secret_key import SecretKey
+from tfdpzoo.errors import InputError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from tfdpzoo.dpsgd.plan import PrivacyPlan
+
+_STREAM = "sampling"
+_PREFETCHED_BATCHES = 2
+
+
+class Batch(NamedTuple):
+    """A sample, padded to whole chunks: examples of weight 1, then padding of weight 0."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+
+
+class PoissonBatches:
+    """The samples of a plan's updates, each a pure function of the secret key and its number.
+
+    Formal guarantee:
+        At every update each example is in the sample with probability q = `plan.sampling_rate`,
+        independently of all other examples and of all other updates (up to the quality of Philox as
+        a source of random bits). The size of a sample varies and is never cut; it may be empty. This
+        is what the Poisson-sampled Gaussian event of `tfdpzoo.privacy.accounting` assumes.
+
+    Made by `PrivacyPlan.batches`.
+
+    Args:
+        plan: Where the sampling rate and the number of updates come from.
+        images: `(examples, height, width, channels)`, as the model takes them.
+        labels: `(examples,)` whole numbers, or `(examples, classes)` one-hot rows.
+        key: The secret that the samples are drawn from.
+
+    Raises:
+        InputError: The arrays do not fit the plan or each other, or have NaN pixels.
+    """
+
+    def __init__(
+        self, plan: PrivacyPlan, images: np.ndarray, labels: np.ndarray, key: SecretKey
+    ) -> None:
+        images, labels = np.asarray(images), np.asarray(labels)
+        _require_matching(plan.examples, images, labels)
+        self.plan = plan
+        self.images = images
+        self.labels = labels
+        self.key = key
+
+    def __len__(self) -> int:
+        """The number of updates that the plan allows."""
+        return self.plan.updates
+
+    def sample(self, update: int) -> np.ndarray:
+        """Returns the indices of the examples that take part in an update, in ascending order.
+
+        Args:
+            update: The number of the update, from 0.
+        """
+        bits = np.random.Philox(key=self.key.derive(_STREAM, update))
+        uniform = np.random.Generator(bits).random(self.plan.examples)
+        return np.flatnonzero(uniform < self.plan.sampling_rate)
+
+    def batch(self, update: int, multiple: int = 1) -> Batch:
+        """Returns the sample of an update, padded to a multiple of `multiple` (at least one).
+
+        Args:
+            update: The number of the update, from 0.
+            multiple: The size of a physical chunk.
+        """
+        indices = self.sample(update)
+        padded = max(1, -(-len(indices) // multiple)) * multiple
+        images = np.zeros((padded, *self.images.shape[1:]), self.images.dtype)
+        labels = np.zeros((padded, *self.labels.shape[1:]), self.labels.dtype)
+        weights = np.zeros(padded, np.float32)
+        images[: len(indices)] = self.images[indices]
+        labels[: len(indices)] = self.labels[indices]
+        weights[: len(indices)] = 1.0
+        return Batch(images, labels, weights)
+
+    def dataset(self, first_update: int, multiple: int = 1) -> tf.data.Dataset:
+        """Returns the batches from `first_update` to the plan's last as a `tf.data.Dataset`.
+
+        Args:
+            first_update: The number of the first update; a run that goes on must not start again at
+                0, since a sample that is used twice is not a Poisson sample.
+            multiple: The size of a physical chunk.
+        """
+        import tensorflow as tf
+
+        def batches() -> Iterator[Batch]:
+            for update in range(first_update, self.plan.updates):
+                yield self.batch(update, multiple)
+
+        signature = Batch(
+            tf.TensorSpec((None, *self.images.shape[1:]), self.images.dtype),
+            tf.TensorSpec((None, *self.labels.shape[1:]), self.labels.dtype),
+            tf.TensorSpec((None,), tf.float32),
+        )
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=tuple(signature))
+        return dataset.prefetch(_PREFETCHED_BATCHES)
+
+
+def _require_matching(examples: int, images: np.ndarray, labels: np.ndarray) -> None:
+    if len(images) != examples:
+        raise InputError(
+            f"The plan is for {examples} examples but there are {len(images)} images; "
+            "calibrate a plan with the number of images that you train on."
+        )
+    if len(labels) != len(images):
+        raise InputError(f"There are {len(images)} images but {len(labels)} labels.")
+    if images.ndim != 4:
+        raise InputError(
+            f"The images have shape {images.shape}; (examples, height, width, channels) is needed."
+        )
+    if np.issubdtype(images.dtype, np.floating) and not np.isfinite(images).all():
+        broken = int(np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))[0])
+        raise InputError(f"Image {broken} has NaN or infinite pixels; mend or leave it out.")

@@ -1,0 +1,65 @@
+"""The secret that sampling and noise are drawn from."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+_KEY_BYTES = 32
+
+
+class SecretKey:
+    """256 secret bits, and independent-looking seeds derived from them.
+
+    Whoever knows the key can subtract the noise from a released model, so it is never printed,
+    pickled into a record or exported. A derived seed is a keyed BLAKE2b hash of a stream's name and
+    of integers: the same key and names always give the same seed, different ones unrelated seeds.
+
+    Args:
+        secret: The 32 bytes; `SecretKey.generate()` takes them from the operating system.
+        reproducible: Whether the bits are known, as in a test. Guarantees of such runs are invalid.
+    """
+
+    def __init__(self, secret: bytes, *, reproducible: bool = False) -> None:
+        if len(secret) != _KEY_BYTES:
+            raise ValueError(f"A secret key has {_KEY_BYTES} bytes; got {len(secret)}.")
+        self._secret = secret
+        self.reproducible = reproducible
+
+    @classmethod
+    def generate(cls) -> SecretKey:
+        """Returns a new key from the operating system's entropy."""
+        return cls(secrets.token_bytes(_KEY_BYTES))
+
+    @classmethod
+    def from_seed(cls, seed: int) -> SecretKey:
+        """Returns the key of a public seed, for tests only: its noise protects nobody.
+
+        Example:
+            >>> SecretKey.from_seed(1).reproducible
+            True
+        """
+        secret = hashlib.blake2b(str(seed).encode(), digest_size=_KEY_BYTES).digest()
+        return cls(secret, reproducible=True)
+
+    def derive(self, stream: str, index: int = 0) -> int:
+        """Returns the 128-bit seed of `stream` at `index`.
+
+        Args:
+            stream: What the seed is for, for example `"sampling"`.
+            index: Which of the stream's seeds, for example the number of the update.
+
+        Example:
+            >>> key = SecretKey.from_seed(1)
+            >>> key.derive("noise", 3) == key.derive("noise", 3) != key.derive("noise", 4)
+            True
+        """
+        message = f"{stream}:{index}".encode()
+        digest = hashlib.blake2b(message, key=self._secret, digest_size=16).digest()
+        return int.from_bytes(digest, "little")
+
+    def __repr__(self) -> str:
+        return "SecretKey(...)"
+
+    def __reduce__(self) -> str | tuple:
+        raise TypeError("A secret key is not pickled: it must not leave its run.")

@@ -1,0 +1,202 @@
+"""Export: a private model becomes a SavedModel that carries its own guarantee."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+import tensorflow as tf
+
+from tfdpzoo.errors import InputError
+from tfdpzoo.privacy.guarantee import PrivacyGuarantee
+from tfdpzoo.version_folder import (
+    CLASSES_FILE,
+    check_destination,
+    next_version,
+    weights_digest,
+    write_privacy_file,
+)
+
+if TYPE_CHECKING:
+    from tfdpzoo.dpsgd.model import PrivateModel
+
+_HALVES = ("bfloat16", "float16")
+
+__all__ = ["check_destination", "export", "next_version"]
+
+
+def export(
+    private: PrivateModel,
+    path: str | Path,
+    *,
+    guarantee: PrivacyGuarantee | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Path:
+    """Writes the released weights as a SavedModel that carries its privacy guarantee.
+
+    The signature `serving_default` takes `images` (float32, `[batch, height, width, channels]`, raw
+    pixels from 0 to 255, any batch, also an empty one) and returns `logits` and `probabilities` in
+    float32, whatever precision trained. The signature `privacy_guarantee` takes nothing and returns
+    `json`, the record. The folder's `assets.extra/privacy.json` holds the same record and the
+    digests of the files. The result needs TensorFlow alone: neither Keras nor tfdpzoo.
+
+    The version appears as a whole or not at all: it is written beside its place and renamed.
+
+    Args:
+        private: The trained model.
+        path: The version's folder, `saved_models/NAME/VERSION` with VERSION a whole number if
+            TensorFlow Serving is to find it. Missing parents are made.
+        guarantee: What to state; by default `private.guarantee()`.
+        class_names: The names of the classes in the order of the logits.
+
+    Returns:
+        `path`.
+
+    Raises:
+        InputError: The path exists or cannot be written, or the model cannot be served: its input
+            is not one batch of images, its outputs are not logits, or the names do not match them.
+
+    Example:
+        >>> export(private, "saved_models/smoothnet/1")  # doctest: +SKIP
+    """
+    path = Path(path)
+    check_destination(path)
+    guarantee = guarantee or private.guarantee()
+    with private.released_weights(), _float32_layers(private.model):
+        served = _ServedModel(private.model, guarantee)
+        _check_class_names(class_names, served.classes)
+        with _appearing_at_once(path) as folder:
+            tf.saved_model.save(served, str(folder), signatures=served.signatures())
+            (folder / CLASSES_FILE).parent.mkdir()
+            if class_names is not None:
+                (folder / CLASSES_FILE).write_text(json.dumps(list(class_names)) + "\n")
+            write_privacy_file(folder, served.guarantee)
+    return path
+
+
+class _ServedModel(tf.Module):
+    """What is written: weights by name, and functions of them. Nothing of Keras is tracked."""
+
+    def __init__(self, model: keras.Model, guarantee: PrivacyGuarantee) -> None:
+        super().__init__()
+        shape = _input_shape(model)
+        _check_logits(model)
+        variables = [(variable.path, variable.value) for variable in model.weights]
+        self.weights = {f"{i:06d}/{name}": value for i, (name, value) in enumerate(variables)}
+        digest = weights_digest((name, value.numpy()) for name, value in self.weights.items())
+        self.guarantee = guarantee.with_weights(digest)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, *shape], tf.float32, name="images")])
+        def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            logits = tf.cast(model(images, training=False), tf.float32)
+            return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+
+        @tf.function(input_signature=[])
+        def privacy_guarantee() -> dict[str, tf.Tensor]:
+            return {"json": tf.constant(self.guarantee.to_json())}
+
+        self.serve = serve
+        self.privacy_guarantee = privacy_guarantee
+        self.classes = self._traced_classes()
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        return {
+            "serving_default": self.serve.get_concrete_function(),
+            "privacy_guarantee": self.privacy_guarantee.get_concrete_function(),
+        }
+
+    def _traced_classes(self) -> int:
+        """Traces the model and returns how many classes it tells apart."""
+        traced = self.serve.get_concrete_function()
+        released = {id(value) for value in self.weights.values()}
+        others = [each.name for each in traced.variables if id(each) not in released]
+        if others:
+            raise InputError(
+                f"The model reads {others[0]}, which is not one of its weights, so no digest would "
+                "cover it; make it a weight of its layer."
+            )
+        shape = traced.structured_outputs["logits"].shape
+        if shape.rank != 2 or shape[1] is None:
+            raise InputError(
+                f"The model's output has shape {shape}; logits of shape (batch, classes) are needed."
+            )
+        return shape[1]
+
+
+def _input_shape(model: keras.Model) -> tuple[int, ...]:
+    """The shape of one image. A subclassed model knows it only from what it was built with."""
+    try:
+        shape = model.input_shape
+    except (AttributeError, ValueError):
+        shape = (model.get_build_config() or {}).get("input_shape")
+    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:]:
+        raise InputError(
+            f"A model with the input shape {shape} cannot be served as an image classifier; build "
+            "it for one batch of images, (batch, height, width, channels), of a fixed size."
+        )
+    return shape[1:]
+
+
+def _check_logits(model: keras.Model) -> None:
+    """Refuses a functional model whose last layer is a softmax or sigmoid; others are not known."""
+    last = model.layers[-1] if getattr(model, "outputs", None) else None
+    activation = getattr(last, "activation", None)
+    activations = (keras.activations.softmax, keras.activations.sigmoid)
+    if isinstance(last, keras.layers.Softmax) or activation in activations:
+        raise InputError(
+            f"The model ends in probabilities (layer {last.name}), but logits are needed: export "
+            "adds the softmax itself. Train without it, with a loss that has from_logits=True."
+        )
+
+
+def _check_class_names(class_names: Sequence[str] | None, classes: int) -> None:
+    if class_names is not None and len(class_names) != classes:
+        raise InputError(f"There are {len(class_names)} class names for {classes} classes.")
+
+
+@contextlib.contextmanager
+def _float32_layers(model: keras.Model) -> Iterator[None]:
+    """Lets every layer compute in float32 while its function is traced.
+
+    bfloat16 is a way to train fast. Served, it would lose accuracy, and be slow or unknown on
+    processors and runtimes without it.
+    """
+    layers = [each for each in model._flatten_layers() if each.compute_dtype in _HALVES]
+    policies = [each.dtype_policy for each in layers]
+    try:
+        for layer in layers:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in zip(layers, policies, strict=True):
+            layer.dtype_policy = policy
+
+
+@contextlib.contextmanager
+def _appearing_at_once(path: Path) -> Iterator[Path]:
+    """Gives a hidden folder beside `path` that is renamed to `path` if all goes well.
+
+    Otherwise nothing is left, not even parents that were missing before.
+    """
+    created = [parent for parent in path.absolute().parents if not parent.exists()]
+    temporary = path.absolute().parent / f".{path.name}.{secrets.token_hex(8)}.part"
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        os.rename(temporary, path)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        for parent in created:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        if isinstance(error, OSError | tf.errors.OpError):
+            reason = getattr(error, "strerror", None) or getattr(error, "message", str(error))
+            raise InputError(f"{path} cannot be written: {reason}.") from error
+        raise

@@ -1,0 +1,127 @@
+"""The log of a run: one row an epoch in a CSV file, and the same in TensorBoard's events."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """What is known at the end of an epoch.
+
+    Attributes:
+        epoch: Counted from 1.
+        updates: Executed so far.
+        epsilon: Spent so far; None for a run without privacy.
+        training_loss: Mean loss of the sampled examples; not differentially private.
+        training_accuracy: Likewise.
+        test_loss: Mean loss on the test images.
+        test_accuracy: Share of test images that are classified rightly.
+        learning_rate: Of the last update.
+        seconds: Since training began.
+        examples_per_second: Expected sampled examples by time, over this epoch's training.
+    """
+
+    epoch: int
+    updates: int
+    epsilon: float | None
+    training_loss: float
+    training_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    learning_rate: float
+    seconds: float
+    examples_per_second: float
+
+
+class MetricsLog(keras.callbacks.Callback):
+    """Writes every epoch as it ends, so that a run that is killed leaves its history.
+
+    Args:
+        path: The CSV file.
+        events: The folder of TensorBoard's events.
+        batch_size: Expected examples an update.
+        epsilon_after: From executed updates to epsilon; None for a run without privacy.
+        observers: Called with each row after it is written.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        events: str | Path,
+        batch_size: int,
+        epsilon_after: Callable[[int], float] | None = None,
+        observers: tuple[Callable[[EpochRow], None], ...] = (),
+    ) -> None:
+        super().__init__()
+        self.rows: list[EpochRow] = []
+        self._path = Path(path)
+        self._writer = tf.summary.create_file_writer(str(events))
+        self._batch_size = batch_size
+        self._epsilon_after = epsilon_after
+        self._observers = observers
+        self._updates = 0
+        self._training_seconds = 0.0
+        self._epoch_updates = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Starts the clock."""
+        self._began = time.monotonic()
+        fields = [field.name for field in dataclasses.fields(EpochRow)]
+        with self._path.open("w", newline="") as file:
+            csv.writer(file).writerow(fields)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the epoch's counters."""
+        self._training_seconds = 0.0
+        self._epoch_updates = 0
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Notes when the update began."""
+        self._batch_began = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Counts the update."""
+        self._training_seconds += time.monotonic() - self._batch_began
+        self._epoch_updates += 1
+        self._updates += 1
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Writes the epoch's row."""
+        logs = logs or {}
+        sampled = self._epoch_updates * self._batch_size
+        row = EpochRow(
+            epoch=epoch + 1,
+            updates=self._updates,
+            epsilon=self._epsilon_after(self._updates) if self._epsilon_after else None,
+            training_loss=float(logs["loss"]),
+            training_accuracy=float(logs["accuracy"]),
+            test_loss=float(logs["val_loss"]),
+            test_accuracy=float(logs["val_accuracy"]),
+            learning_rate=float(self.model.optimizer.learning_rate),
+            seconds=time.monotonic() - self._began,
+            examples_per_second=sampled / max(self._training_seconds, 1e-9),
+        )
+        self.rows.append(row)
+        self._append(row)
+        for observe in self._observers:
+            observe(row)
+
+    def _append(self, row: EpochRow) -> None:
+        values = dataclasses.asdict(row)
+        with self._path.open("a", newline="") as file:
+            csv.writer(file).writerow("" if value is None else value for value in values.values())
+        with self._writer.as_default():
+            for name, value in values.items():
+                if name not in ("epoch", "updates") and value is not None:
+                    tf.summary.scalar(name, value, step=row.updates)
+        self._writer.flush()

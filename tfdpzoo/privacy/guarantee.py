@@ -1,0 +1,390 @@
+"""The privacy guarantee of one training run: the record, its sentence, its JSON.
+
+Formal guarantee:
+    Let M be the training run as a function from a data set to the released weights (the final
+    weights, or their running average, which is a function of the released noisy gradients alone).
+    For all data sets D and D' that differ by adding or removing one training example, and all sets
+    S of weights,
+
+        P[M(D) in S] <= exp(epsilon) * P[M(D') in S] + delta.
+
+    `epsilon` is an upper bound that the PLD accountant of dp-accounting derives from the updates
+    that were executed. It rests on these assumptions:
+
+    - at every update each example was drawn independently with the recorded sampling rate, and the
+      draws stayed secret (Poisson sampling);
+    - the sum of the drawn examples' gradients, each clipped to the recorded Euclidean norm C, was
+      released only with Gaussian noise of standard deviation sigma * C in every coordinate;
+    - nothing else of the examples reached the weights. The number N of examples, the expected batch
+      and the number of updates are treated as public: they are the same for D and D';
+    - the generator's numbers behave as random and continuous. Noise in floating point is not exactly
+      Gaussian (Mironov 2012), and Philox is not a cryptographic generator.
+
+    The unit is one example. A person with k examples has the weaker guarantee of a group of k. Data
+    accesses outside the run (tuning, exploration, earlier runs) are not in epsilon; test metrics are
+    measured on examples that the guarantee does not speak of.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfdpzoo.errors import InputError, unknown_name
+from tfdpzoo.privacy import statement, strict_json
+from tfdpzoo.privacy.ledger import Segment, composed_event
+from tfdpzoo.privacy.provenance import Provenance
+from tfdpzoo.privacy.record import (
+    Claim,
+    ComposedEvent,
+    CurvePoint,
+    EvaluationMetrics,
+    Mechanism,
+    Metric,
+    PreTraining,
+    Relation,
+    RenyiCurve,
+    Result,
+    Sampling,
+    Setting,
+    Status,
+    Tuning,
+    Unit,
+    Updates,
+)
+from tfdpzoo.privacy.results import account, pld_accountant
+
+SCHEMA_VERSION = 1
+
+_TEST_METRICS = (
+    "measured on test examples, which were not used for training and which the guarantee does not "
+    "cover; metrics on training examples are never recorded"
+)
+
+
+@dataclass(frozen=True)
+class PrivacyGuarantee:
+    """What a training run guarantees, with everything needed to recompute it.
+
+    Made by `PrivacyGuarantee.state` from the executed updates, or read by `from_json`. See this
+    module's text for the formal guarantee.
+
+    Example:
+        >>> guarantee = PrivacyGuarantee.state(
+        ...     segments=[Segment(1.0, 0.02, 100)], delta=1e-5, clip_norm=1.0, examples=50_000,
+        ...     expected_batch=1_000, planned_updates=100, target_epsilon=2.0)
+        >>> print(guarantee.sentence()[:82])
+        The final weights of this model are differentially private with epsilon = 1.43 (ro
+        >>> PrivacyGuarantee.from_json(guarantee.to_json()) == guarantee
+        True
+    """
+
+    schema_version: int
+    status: Status
+    claim: Claim
+    setting: Setting
+    unit: Unit
+    relation: Relation
+    mechanism: Mechanism
+    sampling: Sampling
+    updates: Updates
+    results: tuple[Result, ...]
+    curve: tuple[CurvePoint, ...]
+    renyi: RenyiCurve
+    event: ComposedEvent
+    tuning: Tuning
+    pre_training: PreTraining
+    evaluation: EvaluationMetrics | None
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        if self.schema_version != SCHEMA_VERSION:
+            raise InputError(
+                f"The privacy record has schema version {self.schema_version}; this tfdpzoo reads "
+                f"version {SCHEMA_VERSION}. Use the tfdpzoo that wrote it."
+            )
+        if not self.results or not (self.results[0].discretization_interval or 0) > 0:
+            raise InputError("The first of a privacy record's results must be by the PLD accountant.")
+        if self.relation.name not in _RELATIONS:
+            raise unknown_name("neighbouring relation", self.relation.name, _RELATIONS)
+        if self.sampling.examples < 1:
+            raise InputError("The privacy record must be of at least one training example.")
+
+    @classmethod
+    def state(
+        cls,
+        *,
+        segments: Iterable[Segment],
+        delta: float,
+        clip_norm: float | None,
+        examples: int,
+        expected_batch: int,
+        planned_updates: int,
+        target_epsilon: float | None,
+        engine: str = "fast",
+        precision: str = "float32",
+        neighboring_relation: str = "ADD_OR_REMOVE_ONE",
+        weaknesses: Iterable[str] = (),
+        replicas: int = 1,
+        augmentation_multiplicity: int = 1,
+        metrics: Mapping[str, float] | None = None,
+        tuning: Tuning | None = None,
+        pre_training: PreTraining | None = None,
+        provenance: Provenance | None = None,
+    ) -> PrivacyGuarantee:
+        """States the guarantee of executed updates; takes a second or two of accounting.
+
+        Args:
+            segments: The executed updates, from the ledger; none for an untrained model.
+            delta: Above 0 and below 1; below 1 / `examples`, or the guarantee is invalid.
+            clip_norm: C, above 0; None for a run without clipping, which has no guarantee.
+            examples: N, the number of training examples.
+            expected_batch: Mean size of a Poisson sample.
+            planned_updates: How many updates were planned.
+            target_epsilon: What was asked for; None without a target.
+            engine: The name of the gradient engine.
+            precision: The precision of the forward and backward pass. Clipping, sums and noise are
+                always float32.
+            neighboring_relation: `"ADD_OR_REMOVE_ONE"`; no other is accounted yet.
+            weaknesses: Reasons why the guarantee does not hold, without a full stop. A spent epsilon
+                above the target, zero noise, missing clipping and a delta of 1 / N or more are
+                found here and need not be given.
+            replicas: How many devices shared each update.
+            augmentation_multiplicity: Augmented copies of one example whose gradients are averaged
+                before clipping.
+            metrics: Results on test examples, by name.
+            tuning: What is known of other accesses; by default that they are not accounted.
+            pre_training: What the weights were at the start; by default random numbers.
+            provenance: The circumstances; by default those of this process.
+
+        Raises:
+            InputError: A value is out of its range, or the relation is not known.
+        """
+        if neighboring_relation not in _RELATIONS:
+            raise unknown_name("neighbouring relation", neighboring_relation, _RELATIONS)
+        segments = tuple(segments)
+        noise_multiplier = min((each.noise_multiplier for each in segments), default=None)
+        _require_consistent(delta, clip_norm, noise_multiplier, examples, expected_batch)
+        accounts = account(segments, delta)
+        claim = Claim(
+            epsilon=accounts.results[0].epsilon,
+            delta=delta,
+            target_epsilon=target_epsilon,
+            delta_rule=f"delta must be below 1 / N, here 1 / {examples}",
+        )
+        found = _unique([*weaknesses, *evident_weaknesses(claim, clip_norm, examples)])
+        return cls(
+            schema_version=SCHEMA_VERSION,
+            status=Status(valid=not found, weaknesses=found),
+            claim=claim,
+            setting=Setting(),
+            unit=_unit(augmentation_multiplicity),
+            relation=_RELATIONS[neighboring_relation],
+            mechanism=_mechanism(clip_norm, noise_multiplier, engine, precision),
+            sampling=Sampling(
+                scheme="poisson",
+                sampling_rate=expected_batch / examples,
+                expected_batch=expected_batch,
+                examples=examples,
+                replicas=replicas,
+            ),
+            updates=Updates(planned_updates, sum(each.updates for each in segments), segments),
+            results=accounts.results,
+            curve=accounts.curve,
+            renyi=accounts.renyi,
+            event=accounts.event,
+            tuning=tuning or Tuning(),
+            pre_training=pre_training or PreTraining(),
+            evaluation=None if metrics is None else _evaluation(metrics),
+            provenance=provenance or Provenance.current(),
+        )
+
+    @property
+    def epsilon(self) -> float:
+        """The headline epsilon: PLD, Poisson sampling, the executed updates."""
+        return self.claim.epsilon
+
+    @property
+    def delta(self) -> float:
+        """The delta of the headline."""
+        return self.claim.delta
+
+    @property
+    def valid(self) -> bool:
+        """Whether no weakness is known."""
+        return self.status.valid
+
+    @property
+    def weaknesses(self) -> tuple[str, ...]:
+        """Every known reason why the guarantee does not hold."""
+        return self.status.weaknesses
+
+    def sentence(self) -> str:
+        """The guarantee in words, epsilon rounded up; an invalid one says so first."""
+        return statement.sentence(self)
+
+    def recompute(self) -> float:
+        """Computes epsilon at the record's delta by PLD from the record's own segments."""
+        interval = self.results[0].discretization_interval
+        accountant = pld_accountant(composed_event(self.updates.segments), interval)
+        return float(accountant.get_epsilon(self.delta))
+
+    def with_metrics(self, metrics: Mapping[str, float]) -> PrivacyGuarantee:
+        """Returns the record with the results of an evaluation on test examples."""
+        return dataclasses.replace(self, evaluation=_evaluation(metrics))
+
+    def with_weights(self, digest: str) -> PrivacyGuarantee:
+        """Returns the record bound to released weights by their SHA-256 digest."""
+        return dataclasses.replace(
+            self, provenance=dataclasses.replace(self.provenance, weights_sha256=digest)
+        )
+
+    def to_fields(self) -> dict[str, Any]:
+        """Returns the record as JSON objects: the sentence first, then the fields."""
+        return {"sentence": self.sentence(), **strict_json.encode(self)}
+
+    def to_json(self) -> str:
+        """Returns the record as JSON, always in the same form; infinity is `"infinity"`."""
+        return strict_json.to_text(self.to_fields())
+
+    @classmethod
+    def from_fields(cls, fields: Any) -> PrivacyGuarantee:
+        """Builds a record from JSON objects. The sentence is checked to be there, not believed.
+
+        Raises:
+            InputError: A field is unknown, missing, of another type or out of its range.
+        """
+        if not isinstance(fields, Mapping) or not isinstance(fields.get("sentence"), str):
+            raise InputError("The privacy record lacks the field sentence, a text.")
+        return strict_json.decode(
+            cls, {name: value for name, value in fields.items() if name != "sentence"}
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PrivacyGuarantee:
+        """Reads a record that `to_json` wrote. Reading checks the form; `verify` the truth.
+
+        Raises:
+            InputError: The text is not JSON, or a field is unknown, missing, of another type or out
+                of its range.
+        """
+        return cls.from_fields(strict_json.from_text(text))
+
+
+def evident_weaknesses(claim: Claim, clip_norm: float | None, examples: int) -> tuple[str, ...]:
+    """Returns the weaknesses that the numbers of a record show by themselves."""
+    found = []
+    if clip_norm is None:
+        found.append("gradients were not clipped, so one example's influence is not bounded")
+    if math.isinf(claim.epsilon):
+        found.append("no finite epsilon holds for the executed updates")
+    elif claim.target_epsilon is not None and claim.epsilon > claim.target_epsilon:
+        found.append(
+            f"the executed updates cost more than the target epsilon of {claim.target_epsilon:g}"
+        )
+    if claim.delta >= 1 / examples:
+        found.append(f"delta is not below 1 / N = 1 / {examples}")
+    return tuple(found)
+
+
+_RELATIONS = {
+    "ADD_OR_REMOVE_ONE": Relation(
+        name="ADD_OR_REMOVE_ONE",
+        meaning=(
+            "two data sets are neighbours if one is the other with a single training example added "
+            "or removed"
+        ),
+        examples=(
+            "N is treated as public: the sampling rate, the number of updates and the rule for "
+            "delta are computed from it and count as the same for both neighbours"
+        ),
+    )
+}
+
+
+def _unit(augmentation_multiplicity: int) -> Unit:
+    return Unit(
+        unit="example",
+        user_level_claim=(
+            "none: examples of one person are not grouped; k examples have the weaker guarantee of "
+            "a group of k"
+        ),
+        deduplication="not checked: an example that occurs twice counts as two",
+        augmentation_multiplicity=augmentation_multiplicity,
+    )
+
+
+def _mechanism(
+    clip_norm: float | None, noise_multiplier: float | None, engine: str, precision: str
+) -> Mechanism:
+    unknown = clip_norm is None or noise_multiplier is None
+    return Mechanism(
+        name=(
+            "none: plain training without clipping and noise"
+            if clip_norm is None
+            else "DP-SGD: Gaussian noise on the sum of clipped per-example gradients"
+        ),
+        engine=engine,
+        clip_norm=clip_norm,
+        clipping=(
+            "none"
+            if clip_norm is None
+            else "Euclidean norm of one example's gradient over all trainable weights together"
+        ),
+        noise_multiplier=noise_multiplier,
+        noise_standard_deviation=None if unknown else noise_multiplier * clip_norm,
+        noise_added=(
+            "once an update, to the sum over all examples and replicas, before the division by the "
+            "expected batch"
+        ),
+        compute_precision=precision,
+        release_precision="float32 for clipping, sums and noise",
+        non_finite_gradients="an example with NaN or infinite gradients contributes zero",
+        noise_distribution=(
+            "Gaussian in float32, meant as continuous; no defence against attacks on the floating "
+            "point representation (Mironov 2012)"
+        ),
+        random_numbers=(
+            "Philox counter generator, keyed by at least 128 bits of the operating system's "
+            "entropy; Philox is fast and statistically sound but not a cryptographic generator"
+        ),
+        seed_policy="a new secret key for every run, never printed, recorded or exported",
+    )
+
+
+def _evaluation(metrics: Mapping[str, float]) -> EvaluationMetrics:
+    rows = tuple(Metric(name, float(metrics[name])) for name in sorted(metrics))
+    broken = [row.name for row in rows if not math.isfinite(row.value)]
+    if broken:
+        raise InputError(f"The metric {broken[0]} is not a finite number and cannot be recorded.")
+    return EvaluationMetrics(_TEST_METRICS, rows)
+
+
+def _require_consistent(
+    delta: float,
+    clip_norm: float | None,
+    noise_multiplier: float | None,
+    examples: int,
+    expected_batch: int,
+) -> None:
+    if not 0 < delta < 1:
+        raise InputError(f"Delta must be above 0 and below 1, not {delta!r}.")
+    if not 1 <= expected_batch <= examples:
+        raise InputError(
+            f"An expected batch of {expected_batch} does not fit {examples} training examples; it "
+            "must be at least 1 and at most their number."
+        )
+    if clip_norm is not None and not 0 < clip_norm < math.inf:
+        raise InputError(f"The clipping norm must be a finite number above 0, not {clip_norm!r}.")
+    if clip_norm is None and noise_multiplier:
+        raise InputError(
+            "Updates without clipping cannot have a noise multiplier: give the clipping norm, or "
+            "record the updates with noise multiplier 0."
+        )
+
+
+def _unique(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))

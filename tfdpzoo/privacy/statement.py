@@ -1,0 +1,94 @@
+"""The sentence of a guarantee, generated from the record and from nothing else.
+
+The wording belongs to the schema version of the record: verification generates the sentence again
+and compares. Whoever changes the wording raises the schema version.
+"""
+
+from __future__ import annotations
+
+import decimal
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfdpzoo.privacy.guarantee import PrivacyGuarantee
+
+_EXACT = decimal.Context(prec=400)
+"""Enough digits for any float; the default context gives up on a privacy loss above 1e26."""
+
+
+def round_up(value: float, digits: int = 2) -> str:
+    """Prints a positive number with `digits` decimals, never smaller than it is.
+
+    A number below 0.01 keeps two significant digits instead. Privacy losses are printed with this:
+    rounding down would claim more privacy than was proved.
+
+    Args:
+        value: 0 or more.
+        digits: Digits after the point.
+
+    Example:
+        >>> round_up(6.991), round_up(7.0), round_up(0.001234), round_up(0.0)
+        ('7.00', '7.00', '0.0013', '0.00')
+    """
+    exact = decimal.Decimal(value)
+    last = -digits
+    if 0 < value < 10.0**-digits:
+        last = exact.adjusted() - 1
+    rounded = exact.quantize(decimal.Decimal(1).scaleb(last), decimal.ROUND_CEILING, _EXACT)
+    return f"{rounded:f}"
+
+
+def scientific(value: float) -> str:
+    """Prints a delta with at most three significant digits, never smaller than it is.
+
+    Example:
+        >>> scientific(1e-5), scientific(1 / 60_000)
+        ('1e-5', '1.67e-5')
+    """
+    exact = decimal.Decimal(repr(value))
+    last = exact.adjusted() - 2
+    rounded = exact.quantize(decimal.Decimal(1).scaleb(last), decimal.ROUND_CEILING, _EXACT)
+    return f"{rounded.normalize():e}"
+
+
+def sentence(guarantee: PrivacyGuarantee) -> str:
+    """Says for people what the record says; an invalid guarantee says so first."""
+    if math.isinf(guarantee.epsilon):
+        return f"No privacy guarantee: epsilon is infinite. {_reasons(guarantee)}"
+    if guarantee.valid:
+        return f"{_capitalized(_claim(guarantee))} {_coverage(guarantee)}"
+    return (
+        f"Not a valid privacy guarantee. {_reasons(guarantee)} "
+        f"Otherwise this would hold: {_claim(guarantee)} {_coverage(guarantee)}"
+    )
+
+
+def _claim(guarantee: PrivacyGuarantee) -> str:
+    return (
+        f"{guarantee.setting.released_output} of this model are differentially private with "
+        f"epsilon = {round_up(guarantee.epsilon)} (rounded up) and "
+        f"delta = {scientific(guarantee.delta)}, where neighbouring data sets differ by "
+        f"{_RELATIONS[guarantee.relation.name]} {guarantee.unit.unit}."
+    )
+
+
+def _coverage(guarantee: PrivacyGuarantee) -> str:
+    executed = guarantee.updates.executed
+    updates = "1 update that was" if executed == 1 else f"{executed:,} updates that were"
+    return (
+        f"It covers the {updates} executed with Poisson sampling, by PLD accounting; it does not "
+        "cover hyper-parameter tuning or other uses of the same data, and makes no claim for a "
+        f"person with more than one {guarantee.unit.unit}."
+    )
+
+
+def _reasons(guarantee: PrivacyGuarantee) -> str:
+    return " ".join(f"Reason: {weakness}." for weakness in guarantee.weaknesses)
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_RELATIONS = {"ADD_OR_REMOVE_ONE": "adding or removing one"}

@@ -1,0 +1,188 @@
+"""The folder of one exported version: where it may be written, what lies in it, what binds it.
+
+The layout is TensorFlow Serving's, `NAME/VERSION/`, with VERSION a whole number:
+
+    saved_model.pb, fingerprint.pb, variables/    the SavedModel
+    assets.extra/privacy.json                     the privacy record and the digest of every file
+    assets.extra/classes.json                     the class names, where they are known
+
+Digests bind the record to the model. The record itself (in `privacy.json` and in the graph) holds
+the digest of the released weights; `privacy.json` adds a block `files` with the SHA-256 digest of
+every other file, which the graph cannot hold because it is one of them. Digests find alterations;
+they do not tell who wrote a record.
+
+This module imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfdpzoo.errors import InputError
+from tfdpzoo.privacy import strict_json
+from tfdpzoo.privacy.guarantee import PrivacyGuarantee
+
+GRAPH_FILE = "saved_model.pb"
+VARIABLES = "variables/variables"
+PRIVACY_FILE = "assets.extra/privacy.json"
+CLASSES_FILE = "assets.extra/classes.json"
+
+_READ_BYTES = 1 << 20
+
+
+def check_destination(path: str | Path) -> None:
+    """Checks that a version can be written to `path`, before the work that leads to it.
+
+    Raises:
+        InputError: The path exists, or its folder cannot be made or written to.
+    """
+    path = Path(path)
+    if os.path.lexists(path):
+        advice = f"the next free version is {next_version(path.parent)}"
+        if not path.name.isdecimal():
+            advice = "choose another path"
+        raise InputError(f"{path} exists already and is never overwritten; {advice}.")
+    existing = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    probe = existing / f".{secrets.token_hex(8)}.part"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: the folder {existing} refuses it ({error.strerror})."
+        ) from error
+
+
+def next_version(folder: str | Path) -> int:
+    """Returns the number after the newest version in a model's folder, 1 in a new one.
+
+    Example:
+        >>> next_version("saved_models/a_model_that_does_not_exist")
+        1
+    """
+    return max(_versions(Path(folder)), default=0) + 1
+
+
+def find_version(path: str | Path) -> Path:
+    """Returns the version's folder that `path` means: itself, or a model's newest version.
+
+    Raises:
+        InputError: There is no SavedModel of tfdpzoo at `path`.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise InputError(f"There is no folder {path}; give a model's folder or one of its versions.")
+    if any((path / name).exists() for name in (GRAPH_FILE, PRIVACY_FILE)):
+        return path
+    versions = _versions(path)
+    if not versions:
+        raise InputError(
+            f"{path} holds neither a SavedModel ({GRAPH_FILE}) nor numbered versions of one."
+        )
+    return path / str(max(versions))
+
+
+def weights_digest(weights: Iterable[tuple[str, np.ndarray]]) -> str:
+    """Returns the SHA-256 digest of named arrays, in order.
+
+    For every array the digest takes in one line of JSON, `[name, type, shape]`, a line feed, and
+    the values in little-endian row-major order.
+
+    Example:
+        >>> weights_digest([("kernel", np.zeros([2], np.float32))])[:12]
+        '1087afb114be'
+    """
+    digest = hashlib.sha256()
+    for name, values in weights:
+        header = json.dumps([name, str(values.dtype), list(values.shape)])
+        digest.update(header.encode() + b"\n")
+        digest.update(_little_endian(values).tobytes())
+    return digest.hexdigest()
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """Returns the SHA-256 digest of every file below `folder`, by its path, but of privacy.json."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if name != PRIVACY_FILE and not path.is_dir():
+            found[name] = _file_digest(path)
+    return found
+
+
+def write_privacy_file(folder: Path, guarantee: PrivacyGuarantee) -> None:
+    """Writes privacy.json; every other file must be in the folder already."""
+    path = folder / PRIVACY_FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(privacy_file_text(guarantee, file_digests(folder)))
+
+
+@dataclass(frozen=True)
+class PrivacyFile:
+    """What privacy.json holds.
+
+    Attributes:
+        guarantee: The record.
+        fields: The same as it is written, with the sentence as it is written.
+        files: The digest of every file by its path.
+        canonical: Whether the text is, byte for byte, what `write_privacy_file` writes for these.
+    """
+
+    guarantee: PrivacyGuarantee
+    fields: Mapping[str, Any]
+    files: Mapping[str, str]
+    canonical: bool
+
+
+def read_privacy_file(folder: Path) -> PrivacyFile:
+    """Reads privacy.json, which may have been altered in any way.
+
+    Raises:
+        InputError: The file is missing, or its fields are not those of a privacy record.
+    """
+    path = folder / PRIVACY_FILE
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{PRIVACY_FILE} cannot be read: {error.strerror}.") from error
+    fields = strict_json.from_text(content)
+    files = fields.pop("files", None) if isinstance(fields, dict) else None
+    if not isinstance(files, dict) or not all(isinstance(each, str) for each in files.values()):
+        raise InputError(f"{PRIVACY_FILE} lacks the digests of the model's files.")
+    guarantee = PrivacyGuarantee.from_fields(fields)
+    canonical = privacy_file_text(guarantee, files).encode() == content
+    return PrivacyFile(guarantee, fields, files, canonical)
+
+
+def privacy_file_text(guarantee: PrivacyGuarantee, files: Mapping[str, str]) -> str:
+    """Returns the text of privacy.json."""
+    fields = {**guarantee.to_fields(), "files": {name: files[name] for name in sorted(files)}}
+    return strict_json.to_text(fields) + "\n"
+
+
+def _versions(folder: Path) -> list[int]:
+    if not folder.is_dir():
+        return []
+    return [int(each.name) for each in folder.iterdir() if each.name.isdecimal() and each.is_dir()]
+
+
+def _little_endian(values: np.ndarray) -> np.ndarray:
+    swapped = values.dtype.byteorder == ">"
+    return np.ascontiguousarray(values.byteswap() if swapped else values)
+
+
+def _file_digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(_READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
