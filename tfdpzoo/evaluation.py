@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfdpzoo.errors import InputError
 from tfdpzoo.version_folder import find_version
-
-_Serve = Callable[..., dict[str, tf.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def evaluate_saved_model(
         Evaluation(accuracy=0.972, loss=0.118, examples=360, per_class_accuracy=(...))
     """
     images, labels = np.asarray(images), np.asarray(labels)
-    loaded, serve = _load(find_version(path))
+    _model, serve = _load(find_version(path))
     _check(images, labels, serve, batch_size)
     starts = range(0, len(images), batch_size)
     batches = (images[start : start + batch_size].astype(np.float32) for start in starts)
@@ -70,7 +68,7 @@ def evaluate_saved_model(
     )
 
 
-def _load(folder: Path) -> tuple[tf.Module, _Serve]:
+def _load(folder: Path) -> tuple[Any, Any]:
     """Loads the model; its function works only as long as the model is kept."""
     try:
         loaded = tf.saved_model.load(str(folder))
@@ -87,7 +85,7 @@ def _load(folder: Path) -> tuple[tf.Module, _Serve]:
     return loaded, serve
 
 
-def _check(images: np.ndarray, labels: np.ndarray, serve: _Serve, batch_size: int) -> None:
+def _check(images: np.ndarray, labels: np.ndarray, serve: Any, batch_size: int) -> None:
     shape = tuple(serve.structured_input_signature[1]["images"].shape[1:])
     classes = serve.structured_outputs["logits"].shape[1]
     if images.shape[1:] != shape or images.dtype.kind not in "uif":

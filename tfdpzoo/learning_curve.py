@@ -30,9 +30,10 @@ def draw_learning_curve(rows: Sequence[EpochRow], title: str, path: str | Path) 
     accuracy.set_ylabel("test accuracy in %", color="tab:blue")
     accuracy.grid(alpha=0.3)
     accuracy.set_title(title)
-    if rows[-1].epsilon is not None:
+    spent = [row.epsilon for row in rows if row.epsilon is not None]
+    if spent:
         privacy = accuracy.twinx()
-        privacy.plot(updates, [row.epsilon for row in rows], color="tab:orange", label="epsilon")
+        privacy.plot(updates, spent, color="tab:orange", label="epsilon")
         privacy.set_ylabel("epsilon spent", color="tab:orange")
         privacy.set_ylim(bottom=0)
     figure.savefig(str(path), dpi=120)

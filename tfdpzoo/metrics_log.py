@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ class EpochRow:
         epoch: Counted from 1.
         updates: Executed so far.
         epsilon: Spent so far; None for a run without privacy.
-        training_loss: Mean loss of the sampled examples; not differentially private.
+        training_loss: Mean loss of the sampled examples. It is not differentially private: whoever
+            sees it learns of the training data what the guarantee does not cover.
         training_accuracy: Likewise.
         test_loss: Mean loss on the test images.
         test_accuracy: Share of test images that are classified rightly.
-        learning_rate: Of the last update.
+        learning_rate: At the end of the epoch.
         seconds: Since training began.
         examples_per_second: Expected sampled examples by time, over this epoch's training.
     """
@@ -43,8 +44,18 @@ class EpochRow:
     examples_per_second: float
 
 
+_FIELDS = dataclasses.fields(EpochRow)
+_LABELS = {
+    "training_loss": "training_loss_not_private",
+    "training_accuracy": "training_accuracy_not_private",
+}
+"""A number that leaves the run must say of itself that the guarantee does not cover it."""
+
+
 class MetricsLog(keras.callbacks.Callback):
     """Writes every epoch as it ends, so that a run that is killed leaves its history.
+
+    Columns and tags are the fields of `EpochRow`; those of training examples end in `_not_private`.
 
     Args:
         path: The CSV file.
@@ -70,35 +81,33 @@ class MetricsLog(keras.callbacks.Callback):
         self._epsilon_after = epsilon_after
         self._observers = observers
         self._updates = 0
-        self._training_seconds = 0.0
-        self._epoch_updates = 0
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Starts the clock."""
+        """Starts the clock and the file."""
         self._began = time.monotonic()
-        fields = [field.name for field in dataclasses.fields(EpochRow)]
         with self._path.open("w", newline="") as file:
-            csv.writer(file).writerow(fields)
+            csv.writer(file).writerow(_labelled(field.name for field in _FIELDS))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the epoch's counters."""
-        self._training_seconds = 0.0
+        self._epoch_began = time.monotonic()
+        self._epoch_training_seconds: float | None = None
         self._epoch_updates = 0
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Notes when the update began."""
-        self._batch_began = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Counts the update."""
-        self._training_seconds += time.monotonic() - self._batch_began
         self._epoch_updates += 1
         self._updates += 1
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Notes how long the epoch trained, the tests after it left out."""
+        self._epoch_training_seconds = time.monotonic() - self._epoch_began
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Writes the epoch's row."""
         logs = logs or {}
-        sampled = self._epoch_updates * self._batch_size
+        now = time.monotonic()
+        trained = self._epoch_training_seconds or now - self._epoch_began
         row = EpochRow(
             epoch=epoch + 1,
             updates=self._updates,
@@ -108,8 +117,8 @@ class MetricsLog(keras.callbacks.Callback):
             test_loss=float(logs["val_loss"]),
             test_accuracy=float(logs["val_accuracy"]),
             learning_rate=float(self.model.optimizer.learning_rate),
-            seconds=time.monotonic() - self._began,
-            examples_per_second=sampled / max(self._training_seconds, 1e-9),
+            seconds=now - self._began,
+            examples_per_second=self._epoch_updates * self._batch_size / trained,
         )
         self.rows.append(row)
         self._append(row)
@@ -117,11 +126,15 @@ class MetricsLog(keras.callbacks.Callback):
             observe(row)
 
     def _append(self, row: EpochRow) -> None:
-        values = dataclasses.asdict(row)
+        values = [getattr(row, field.name) for field in _FIELDS]
         with self._path.open("a", newline="") as file:
-            csv.writer(file).writerow("" if value is None else value for value in values.values())
+            csv.writer(file).writerow("" if value is None else value for value in values)
         with self._writer.as_default():
-            for name, value in values.items():
+            for name, value in zip(_labelled(field.name for field in _FIELDS), values, strict=True):
                 if name not in ("epoch", "updates") and value is not None:
                     tf.summary.scalar(name, value, step=row.updates)
         self._writer.flush()
+
+
+def _labelled(names: Iterable[str]) -> list[str]:
+    return [_LABELS.get(name, name) for name in names]

@@ -224,8 +224,7 @@ class Recipe:
         return toml.write_table(self.to_dict())
 
     def settings(self) -> dict[str, Any]:
-        """Returns every value that has a meaning, defaults too, by dotted key such as
-        `privacy.epsilon`."""
+        """Returns every value that has a meaning, defaults too, by its dotted key."""
         table = self.to_dict()
         flat = {key: table[key] for key in _plain_keys() if key in table}
         for name in ("architecture", *_TABLES):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import secrets
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfdpzoo.errors import InputError
 from tfdpzoo.recipe import Recipe
+from tfdpzoo.version_folder import check_destination
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,34 @@ class RunFolder:
             ) from error
         return folder
 
+    @classmethod
+    @contextlib.contextmanager
+    def kept_once_started(cls, parent: str | Path, recipe: Recipe) -> Iterator[RunFolder]:
+        """Makes a run's folder as `create` does, and removes it if training never begins.
+
+        From the first update on the folder stays, whatever happens: its ledger says what the run
+        has cost.
+
+        Args:
+            parent: The folder of all runs; made if it is missing.
+            recipe: What is run.
+
+        Raises:
+            InputError: The folder cannot be made.
+        """
+        parents = [Path(parent), *Path(parent).parents]
+        missing = [each for each in parents if not each.exists()]
+        folder = cls.create(parent, recipe)
+        try:
+            yield folder
+        except BaseException:
+            if not folder.metrics.exists():
+                shutil.rmtree(folder.path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    for each in missing:
+                        each.rmdir()
+            raise
+
     @property
     def recipe(self) -> Path:
         """The recipe as it was run."""
@@ -67,6 +100,25 @@ class RunFolder:
     def learning_curve(self) -> Path:
         """Accuracy and epsilon against updates."""
         return self.path / "learning-curve.png"
+
+    @property
+    def model_without_privacy(self) -> Path:
+        """The model of a run without privacy, as a Keras file; it is not to be published."""
+        return self.path / "not-private.keras"
+
+
+def check_runs(parent: str | Path) -> None:
+    """Checks that the folder of a run can be made in `parent`, before the work that leads to it.
+
+    Raises:
+        InputError: It cannot.
+    """
+    try:
+        check_destination(Path(parent) / secrets.token_hex(8))
+    except InputError as error:
+        raise InputError(
+            f"The run's folder cannot be made in {parent}; give another one with --runs."
+        ) from error
 
 
 def _make_free(parent: Path, name: str) -> Path:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
+import tensorflow as tf
 
+from tfdpzoo import hardware
 from tfdpzoo.data import ImageDataset
 from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
-from tfdpzoo.export import export
+from tfdpzoo.errors import InputError
 from tfdpzoo.learning_curve import draw_learning_curve
 from tfdpzoo.metrics_log import EpochRow, MetricsLog
 from tfdpzoo.preprocessing import take_pixels
@@ -21,7 +28,8 @@ from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.recipe import Recipe
 from tfdpzoo.run_folder import RunFolder
-from tfdpzoo.version_folder import check_destination
+from tfdpzoo.saved_model import export
+from tfdpzoo.version_folder import check_destination, next_version
 
 Builder = Callable[..., keras.Model]
 """Builds an architecture from `input_shape`, `classes` and its own arguments, as the zoo's do."""
@@ -46,6 +54,11 @@ class TrainingJob:
     model: keras.Model
     plan: PrivacyPlan
     engine: str = "fast"
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are shown, the last of which may be short."""
+        return -(-self.plan.updates // self.plan.updates_per_epoch)
 
 
 @dataclass(frozen=True)
@@ -114,9 +127,7 @@ def prepare(
     plan = plan_for(recipe, dataset.examples)
     if initialization_seed is not None:
         keras.utils.set_random_seed(initialization_seed)
-    inner = builder(
-        input_shape=dataset.input_shape, classes=dataset.classes, **recipe.architecture
-    )
+    inner = builder(input_shape=dataset.input_shape, classes=dataset.classes, **recipe.architecture)
     return TrainingJob(recipe, dataset, take_pixels(inner, dataset.normalization), plan, engine)
 
 
@@ -134,13 +145,16 @@ def train(
     Args:
         job: From `prepare`.
         folder: Where ledger, log and plot go.
-        destination: The version's folder of the SavedModel, which must not exist.
+        destination: The version's folder of the SavedModel, which must not exist. If it exists when
+            training has ended, because somebody else made it meanwhile, the next free version of
+            the same model is taken: what was trained is not lost.
         key: The secret of sampling and noise; a fixed one makes the guarantee invalid.
         callbacks: Keras callbacks, for example a progress display.
         observers: Called at the end of each epoch.
 
     Raises:
-        InputError: The destination exists or cannot be written, or the model mixes examples.
+        InputError: The destination exists or cannot be written, the model mixes examples, training
+            diverged, or a chunk does not fit into memory.
     """
     check_destination(destination)
     key = key or SecretKey.generate()
@@ -155,23 +169,21 @@ def train(
     )
     private.compile(optimizer=_optimizer(job), loss=_loss(), metrics=["accuracy"])
     log = _log(job, folder, job.plan.epsilon_after, observers)
+    batches = job.plan.batches(job.dataset.train_images, job.dataset.train_labels, key)
     began = time.monotonic()
-    private.fit(
-        job.plan.batches(job.dataset.train_images, job.dataset.train_labels, key),
-        validation_data=(job.dataset.test_images, job.dataset.test_labels),
-        validation_batch_size=TEST_BATCH_SIZE,
-        callbacks=[*callbacks, log],
-        verbose=0,
-    )
+    with _drawn_at_the_end(job, log, folder, f"epsilon {job.plan.epsilon:g}"), _enough_memory(job):
+        private.fit(batches, callbacks=[log, *callbacks], **_validation(job))
     seconds = time.monotonic() - began
-    last = log.rows[-1]
-    guarantee = private.guarantee().with_metrics(
+    last = _last_row(log)
+    guarantee = _with_hardware(private.guarantee()).with_metrics(
         {"accuracy": last.test_accuracy, "loss": last.test_loss}
     )
     path = export(
-        private, destination, guarantee=guarantee, class_names=job.dataset.class_names
+        private,
+        _still_free(Path(destination)),
+        guarantee=guarantee,
+        class_names=job.dataset.class_names,
     )
-    _draw(job, log, folder, f"epsilon {job.plan.epsilon:g}")
     return TrainingResult(
         accuracy=last.test_accuracy,
         loss=last.test_loss,
@@ -191,37 +203,40 @@ def train_without_privacy(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     observers: tuple[Callable[[EpochRow], None], ...] = (),
 ) -> TrainingResult:
-    """Trains the same recipe by ordinary gradients: no clipping, no noise, no guarantee.
+    """Trains the same recipe by ordinary gradients: no noise, nothing that bounds one example.
 
-    The batches, the optimizer and its schedule are those of the private run; the model is kept in the
-    run's folder as a Keras file and not among the models that may be published.
+    The batches, the optimizer and its schedule are those of the private run. The mean gradient of a
+    batch is clipped to the recipe's norm as a whole, without which a learning rate that was chosen
+    for clipped gradients diverges; that protects nobody. The model is kept in the run's folder as a
+    Keras file, and not among the models that may be published.
 
     Args:
         job: From `prepare`.
         folder: Where log, plot and model go.
         callbacks: Keras callbacks, for example a progress display.
         observers: Called at the end of each epoch.
+
+    Raises:
+        InputError: Training diverged, or a batch does not fit into memory.
     """
     batches = job.plan.batches(job.dataset.train_images, job.dataset.train_labels)
-    job.model.compile(
-        optimizer=_optimizer(job), loss=_loss(), metrics=["accuracy"], jit_compile=False
-    )
+    optimizer = _optimizer(job)
+    optimizer.global_clipnorm = job.plan.clip_norm
+    job.model.compile(optimizer=optimizer, loss=_loss(), metrics=["accuracy"], jit_compile=False)
     log = _log(job, folder, None, observers)
     began = time.monotonic()
-    job.model.fit(
-        batches.dataset(0).repeat(),
-        epochs=-(-job.plan.updates // job.plan.updates_per_epoch),
-        steps_per_epoch=job.plan.updates_per_epoch,
-        validation_data=(job.dataset.test_images, job.dataset.test_labels),
-        validation_batch_size=TEST_BATCH_SIZE,
-        callbacks=[*callbacks, log, _StopAfter(job.plan.updates)],
-        verbose=0,
-    )
+    with _drawn_at_the_end(job, log, folder, "not private"), _enough_memory(job):
+        job.model.fit(
+            batches.dataset(0).repeat(),
+            epochs=job.epochs,
+            steps_per_epoch=job.plan.updates_per_epoch,
+            shuffle=False,
+            callbacks=[log, *callbacks, _StopAfter(job.plan.updates)],
+            **_validation(job),
+        )
     seconds = time.monotonic() - began
-    path = folder.path / "not-private.keras"
-    job.model.save(path)
-    _draw(job, log, folder, "not private")
-    last = log.rows[-1]
+    last = _last_row(log)
+    job.model.save(folder.model_without_privacy)
     return TrainingResult(
         accuracy=last.test_accuracy,
         loss=last.test_loss,
@@ -229,7 +244,7 @@ def train_without_privacy(
         updates=last.updates,
         discarded_examples=0,
         rows=tuple(log.rows),
-        model_path=path,
+        model_path=folder.model_without_privacy,
         guarantee=None,
     )
 
@@ -263,11 +278,61 @@ def _log(
     epsilon_after: Callable[[int], float] | None,
     observers: tuple[Callable[[EpochRow], None], ...],
 ) -> MetricsLog:
-    return MetricsLog(
-        folder.metrics, folder.events, job.plan.batch_size, epsilon_after, observers
-    )
+    return MetricsLog(folder.metrics, folder.events, job.plan.batch_size, epsilon_after, observers)
 
 
-def _draw(job: TrainingJob, log: MetricsLog, folder: RunFolder, privacy: str) -> None:
-    title = f"{job.recipe.model}, {job.recipe.name}, {privacy}"
-    draw_learning_curve(log.rows, title, folder.learning_curve)
+def _validation(job: TrainingJob) -> dict[str, Any]:
+    return {
+        "validation_data": (job.dataset.test_images, job.dataset.test_labels),
+        "validation_batch_size": TEST_BATCH_SIZE,
+        "verbose": 0,
+    }
+
+
+@contextmanager
+def _drawn_at_the_end(
+    job: TrainingJob, log: MetricsLog, folder: RunFolder, privacy: str
+) -> Iterator[None]:
+    """Draws the learning curve however the run ends, once there is an epoch to draw."""
+    try:
+        yield
+    finally:
+        if log.rows:
+            title = f"{job.recipe.model}, {job.recipe.name}, {privacy}"
+            draw_learning_curve(log.rows, title, folder.learning_curve)
+
+
+@contextmanager
+def _enough_memory(job: TrainingJob) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        chunk = job.recipe.execution.chunk_for(job.engine)
+        raise InputError(
+            f"The gradients of {chunk} examples at once do not fit into the device's memory; set "
+            "a smaller execution.chunk, which changes nothing but memory and speed."
+        ) from error
+
+
+def _last_row(log: MetricsLog) -> EpochRow:
+    last = log.rows[-1]
+    if not math.isfinite(last.test_loss):
+        raise InputError(
+            f"Training diverged: the test loss is {last.test_loss} after {last.updates} updates, so "
+            "no model was written; lower optimizer.learning_rate."
+        )
+    return last
+
+
+def _still_free(destination: Path) -> Path:
+    if os.path.lexists(destination) and destination.name.isdecimal():
+        return destination.parent / str(next_version(destination.parent))
+    return destination
+
+
+def _with_hardware(guarantee: PrivacyGuarantee) -> PrivacyGuarantee:
+    found = hardware.accelerators()
+    if not found:
+        return guarantee
+    provenance = dataclasses.replace(guarantee.provenance, hardware=", ".join(found))
+    return dataclasses.replace(guarantee, provenance=provenance)

@@ -10,8 +10,8 @@ What is checked, in this order:
 
 A model is loaded (steps 2 and 3) only if its files are the ones that were written. Verification
 finds alterations and wrong arithmetic. It cannot tell who wrote a record, nor whether the training
-happened as recorded: somebody who replaces model, record and digests together, with arithmetic that
-is right, has made a new claim. As with every SavedModel, loading one from a stranger runs its graph.
+happened as recorded: somebody who replaces model, record and digests together, with arithmetic
+that is right, has made a new claim. As with every SavedModel, loading a stranger's runs its graph.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import tensorflow as tf
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy import strict_json
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee, evident_weaknesses
-from tfdpzoo.privacy.results import account
+from tfdpzoo.privacy.results import account, noise_standard_deviation
 from tfdpzoo.version_folder import (
     PRIVACY_FILE,
     VARIABLES,
@@ -40,12 +40,11 @@ from tfdpzoo.version_folder import (
 )
 
 _TOLERANCE = 1e-6
-"""Relative. Two processors differ by rounding in the Fourier transforms of PLD; at delta 1e-9 that
-moves epsilon by less than 1e-9."""
+"""Relative. Processors round differently in the Fourier transforms of PLD, which moves epsilon by a
+few 1e-9."""
 
 _SMALLEST_INTERVAL = 1e-5
 """Recomputing on a finer grid would take gigabytes; tfdpzoo never writes one."""
-
 
 _LONGEST_REASON = 160
 
@@ -108,7 +107,7 @@ def check_arithmetic(guarantee: PrivacyGuarantee) -> tuple[float | None, list[st
         guarantee: A record from anywhere.
 
     Returns:
-        Epsilon by PLD (None if it cannot be computed), and a sentence for every number that differs.
+        Epsilon by PLD (None if it cannot be computed), and a sentence for each number that differs.
     """
     interval = guarantee.results[0].discretization_interval or 0.0
     if interval < _SMALLEST_INTERVAL:
@@ -200,12 +199,12 @@ def _derived(guarantee: PrivacyGuarantee) -> dict[str, Any]:
     """What the record repeats for readers, from the fields that it follows from."""
     segments = guarantee.updates.segments
     noise_multiplier = min((each.noise_multiplier for each in segments), default=None)
-    clip_norm = guarantee.mechanism.clip_norm
-    unknown = clip_norm is None or noise_multiplier is None
     return {
         "mechanism": {
             "noise_multiplier": noise_multiplier,
-            "noise_standard_deviation": None if unknown else noise_multiplier * clip_norm,
+            "noise_standard_deviation": noise_standard_deviation(
+                noise_multiplier, guarantee.mechanism.clip_norm
+            ),
         },
         "sampling": {
             "sampling_rate": guarantee.sampling.expected_batch / guarantee.sampling.examples

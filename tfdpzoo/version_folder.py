@@ -80,7 +80,9 @@ def find_version(path: str | Path) -> Path:
     """
     path = Path(path)
     if not path.is_dir():
-        raise InputError(f"There is no folder {path}; give a model's folder or one of its versions.")
+        raise InputError(
+            f"There is no folder {path}; give a model's folder or one of its versions."
+        )
     if any((path / name).exists() for name in (GRAPH_FILE, PRIVACY_FILE)):
         return path
     versions = _versions(path)

@@ -8,7 +8,7 @@ from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfdpzoo.data.pixels import MINIMUM_SIDE
 from tfdpzoo.errors import InputError
@@ -140,7 +140,7 @@ def _resize_and_crop(image: Image.Image, image_size: int) -> Image.Image:
 
 
 def _unreadable(name: str, error: Exception) -> InputError:
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         reason = "it is not a JPEG or PNG image"
     elif isinstance(error, OSError) and error.strerror:
         reason = error.strerror

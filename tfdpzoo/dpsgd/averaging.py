@@ -15,8 +15,8 @@ class WeightAverage:
     """The average of a model's weights over its updates.
 
     The decay warms up as min(decay, (1 + t) / (10 + t)) after t updates, so that a short run is not
-    dragged back to its initialisation. An average of released weights costs no privacy: it is computed
-    from them alone.
+    dragged back to its initialisation. An average of released weights costs no privacy: it is
+    computed from them alone.
 
     Args:
         variables: The variables to average.
@@ -28,9 +28,7 @@ class WeightAverage:
 
     def __init__(self, variables: list[keras.Variable], decay: float) -> None:
         if not 0 < decay < 1:
-            raise InputError(
-                f"averaging_decay is {decay!r}; it must be above 0 and below 1, or 0 for no average."
-            )
+            raise InputError(f"averaging_decay is {decay!r}; it must be above 0 and below 1.")
         self.decay = decay
         self.variables = variables
         self.averages = [

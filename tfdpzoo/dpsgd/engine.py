@@ -33,6 +33,8 @@ class ChunkResult(NamedTuple):
 class Engine(Protocol):
     """Computes clipped sums; everything else of the private step is the same for all engines."""
 
+    model: keras.Model
+
     def __call__(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> ChunkResult:
         """Returns the result for one chunk; `weights` is 1 for an example and 0 for padding."""
 
@@ -55,8 +57,8 @@ class FastEngine:
 class TFPrivacyEngine:
     """TF-Privacy's own gradient path: the reference, for small batches.
 
-    It differentiates the loss vector with `tape.jacobian`; time and memory grow with the square of the
-    chunk.
+    It differentiates the loss vector with `tape.jacobian`; time and memory grow with the square of
+    the chunk.
     """
 
     def __init__(
@@ -72,7 +74,8 @@ class TFPrivacyEngine:
         losses = self.loss(labels, predictions)
         together = self._clipped_sum(images, labels, weights)
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(total)) for total in together])
-        # A gradient that is not finite spoils TF-Privacy's sum: then go through the chunk one by one.
+        # A gradient that is not finite spoils TF-Privacy's sum: then go through the chunk one by
+        # one.
         gradients, discarded = tf.cond(
             finite,
             lambda: (together, tf.constant(0)),

@@ -58,8 +58,8 @@ class Instantiated:
 class OuterProduct:
     """Gradients that are outer products, as those of a dense layer's kernel on vectors.
 
-    The norm of an outer product is the product of the norms (Goodfellow 2015, arXiv 1510.01799), and
-    the weighted sum is one matrix product, so the gradients are never formed.
+    The norm of an outer product is the product of the norms (Goodfellow 2015, arXiv 1510.01799),
+    and the weighted sum is one matrix product, so the gradients are never formed.
 
     Attributes:
         left: `(B, inputs)`.

@@ -21,13 +21,16 @@ from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.sampling import PoissonBatches
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.dpsgd.validate import (
+    probe_images,
     require_equal_gradients,
     require_isolated_losses,
     require_private_trainable,
 )
 from tfdpzoo.errors import InputError, unknown_name
+from tfdpzoo.hardware import accelerators
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.ledger import Ledger
+from tfdpzoo.privacy.provenance import Provenance
 
 DEFAULT_AVERAGING_DECAY = 0.999
 
@@ -41,8 +44,8 @@ class PrivateModel(keras.Model):
         (epsilon, delta)-differentially private with respect to adding or removing one training
         example, with the epsilon and delta of `guarantee()`. At update t the examples of a Poisson
         sample are differentiated, each gradient is clipped to C over all variables together, the
-        clipped gradients are summed, normal noise of standard deviation sigma * C is added once, and
-        the sum is divided by the expected batch size, which does not depend on the sample. What
+        clipped gradients are summed, normal noise of standard deviation sigma * C is added once,
+        and the sum is divided by the expected batch size, which does not depend on the sample. What
         `fit` reports of the training data (loss, metrics, discarded examples) is not covered.
 
     Args:
@@ -120,8 +123,8 @@ class PrivateModel(keras.Model):
         """Configures training as `keras.Model.compile` does.
 
         Args:
-            optimizer: A Keras optimizer; TF-Privacy's factory makes its private twin. Schedules count
-                updates.
+            optimizer: A Keras optimizer; TF-Privacy's factory makes its private twin. Schedules
+                count updates.
             loss: A Keras loss of one example's label and prediction.
             metrics: As in Keras. On training data they are not differentially private.
             **kwargs: Further arguments of Keras.
@@ -147,7 +150,7 @@ class PrivateModel(keras.Model):
             self.optimizer,
         )
 
-    def fit(  # type: ignore[override]
+    def fit(
         self,
         batches: PoissonBatches,
         *,
@@ -189,6 +192,7 @@ class PrivateModel(keras.Model):
             epochs=min(allowed, epochs or allowed),
             steps_per_epoch=per_epoch,
             callbacks=[_Bookkeeping(), *(callbacks or [])],
+            shuffle=False,
             **kwargs,
         )
 
@@ -217,7 +221,9 @@ class PrivateModel(keras.Model):
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Refuses: a batch that was not sampled by the plan has no guarantee."""
-        raise InputError("Train with fit(plan.batches(images, labels)); single batches have no plan.")
+        raise InputError(
+            "Train with fit(plan.batches(images, labels)); single batches have no plan."
+        )
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluates as Keras does, with the weights that are released."""
@@ -241,8 +247,7 @@ class PrivateModel(keras.Model):
     def guarantee(self) -> PrivacyGuarantee:
         """Returns the guarantee of the updates that were executed so far.
 
-        Raises:
-            InputError: No update has been executed yet.
+        Before the first update it states epsilon 0.
         """
         weaknesses = set(self._weaknesses)
         if self._key.reproducible:
@@ -259,10 +264,11 @@ class PrivateModel(keras.Model):
             precision=self.model.dtype_policy.compute_dtype,
             neighboring_relation="ADD_OR_REMOVE_ONE",
             weaknesses=tuple(sorted(weaknesses)),
+            provenance=Provenance.current(hardware=", ".join(accelerators()) or None),
         )
 
     def _add_weight_losses(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Adds the gradients of weight regularisers, which depend on no example, after the noise."""
+        """Adds the gradients of weight regularisers, which depend on no example, after noise."""
         variables = self.model.trainable_variables
         regularized = [variable for variable in variables if variable.regularizer is not None]
         if not regularized:
@@ -284,9 +290,7 @@ class PrivateModel(keras.Model):
         # Padding comes last.
         sampled = tf.reduce_sum(tf.cast(weights > 0, tf.int32))
         self._loss_tracker.update_state(
-            tf.math.divide_no_nan(
-                tf.reduce_sum(losses[:sampled]), tf.cast(sampled, tf.float32)
-            ),
+            tf.math.divide_no_nan(tf.reduce_sum(losses[:sampled]), tf.cast(sampled, tf.float32)),
             sample_weight=tf.cast(sampled, tf.float32),
         )
         return self.compute_metrics(images[:sampled], labels[:sampled], predictions[:sampled])
@@ -301,7 +305,7 @@ class PrivateModel(keras.Model):
             raise InputError("The batches are of another plan than the model's.")
 
     def _require_trainable_labels(self, labels: np.ndarray) -> None:
-        classes = self.model.output_shape[-1]
+        classes = self.model(probe_images(self.model)).shape[-1]
         if labels.ndim == 1 and classes > 1 and len(labels):
             lowest, highest = labels.min(), labels.max()
             if lowest < 0 or highest >= classes:

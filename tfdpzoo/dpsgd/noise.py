@@ -13,10 +13,11 @@ class GaussianNoise:
     """Noise as a function of a secret key, the update and the variable.
 
     Formal guarantee:
-        `draw(t)` is a vector of independent normal numbers of standard deviation `standard_deviation`
-        over all variables together, and independent of `draw(s)` for s != t, up to float32 and the
-        quality of Philox-4x32-10 as a source of random bits. The same key and update give the same
-        numbers, so an update that is repeated after a crash releases nothing new.
+        `draw(t)` is a vector of independent normal numbers of standard deviation
+        `standard_deviation` over all variables together, and independent of `draw(s)` for s != t,
+        up to float32 and the quality of Philox-4x32-10 as a source of random bits. The same key and
+        update give the same numbers, so an update that is repeated after a crash releases nothing
+        new.
 
     Args:
         key: The secret.
@@ -45,16 +46,12 @@ class GaussianNoise:
             update: The number of the update, an int64 scalar.
         """
         first = tf.cast(update, tf.int64) * len(self._shapes)
-        return [
-            self._draw_one(first + index, shape) for index, shape in enumerate(self._shapes)
-        ]
+        return [self._draw_one(first + index, shape) for index, shape in enumerate(self._shapes)]
 
     def _draw_one(self, number: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
-        """Noise number `number` of this key: TensorFlow hashes the seed before it counts from it."""
+        """Noise number `number` of this key; TensorFlow hashes the seed before it counts on."""
         seed = tf.stack([tf.constant(self._seed[0], tf.int64), self._seed[1] + number])
-        return tf.random.stateless_normal(
-            shape, seed, stddev=self.standard_deviation, alg="philox"
-        )
+        return tf.random.stateless_normal(shape, seed, stddev=self.standard_deviation, alg="philox")
 
 
 _MASK = (1 << 64) - 1

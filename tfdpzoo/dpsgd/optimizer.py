@@ -16,8 +16,9 @@ def make_private_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Returns the vectorized TF-Privacy optimizer of the same kind and settings.
 
-    The optimizer takes noised mean gradients through `apply_gradients`. Its own noise is off: noise is
-    drawn once for an update, by `tfdpzoo.dpsgd.noise`, after all chunks and replicas are added up.
+    The optimizer takes noised mean gradients through `apply_gradients`. Its own noise is off: noise
+    is drawn once for an update, by `tfdpzoo.dpsgd.noise`, after all chunks and replicas are added
+    up.
 
     Args:
         optimizer: A Keras optimizer, its name or its configuration; schedules are kept and count
@@ -25,8 +26,8 @@ def make_private_optimizer(
         clip_norm: C.
 
     Raises:
-        InputError: The optimizer scales the loss or accumulates gradients, which would change what is
-            clipped or how often noise is added.
+        InputError: The optimizer scales the loss or accumulates gradients, which would change what
+            is clipped or how often noise is added.
 
     Example:
         >>> private = make_private_optimizer(keras.optimizers.SGD(2.0), clip_norm=1.0)
@@ -41,13 +42,14 @@ def make_private_optimizer(
                 f"The optimizer has {setting}={config[setting]!r}, which private training cannot "
                 "use; leave it out (large batches are split into chunks on their own)."
             )
-    return _private_class(type(original)).from_config(
+    private_class = _private_class(type(original))
+    return private_class.from_config(
         {**config, "l2_norm_clip": clip_norm, "noise_multiplier": 0.0, "num_microbatches": None}
     )
 
 
 @functools.cache
-def _private_class(optimizer_class: type) -> type:
+def _private_class(optimizer_class: Any) -> Any:
     private = make_vectorized_keras_optimizer_class(optimizer_class)
     # Names the class, and the scope of its gradients: TF-Privacy reads `_name`, as Keras 2 had it.
     private.__name__ = private._name = f"VectorizedDPKeras{optimizer_class.__name__}"

@@ -1,9 +1,10 @@
 """Per-example gradients from one forward and one backward pass.
 
-The loss of a batch is a sum over examples, and no layer mixes examples. So one backward pass that stops
-at the outputs of the layers that own weights gives every example's gradient there, and each layer's
-weights see only its own input and that gradient: a local rule turns the two into per-example weight
-gradients. Time and memory grow with the batch, not with its square as those of `tape.jacobian`.
+The loss of a batch is a sum over examples, and no layer mixes examples. So one backward pass that
+stops at the outputs of the layers that own weights gives every example's gradient there, and each
+layer's weights see only its own input and that gradient: a local rule turns the two into
+per-example weight gradients. Time and memory grow with the batch, not with its square as those of
+`tape.jacobian`.
 """
 
 from __future__ import annotations
@@ -88,7 +89,12 @@ class Differentiated:
 
 
 def differentiate(
-    model: keras.Model, loss: PerExampleLoss, images: tf.Tensor, labels: tf.Tensor
+    model: keras.Model,
+    loss: PerExampleLoss,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    *,
+    training: bool = True,
 ) -> Differentiated:
     """Computes the loss and its per-example gradients for one physical batch.
 
@@ -97,15 +103,17 @@ def differentiate(
         loss: Gives the loss of each example.
         images: `(B, ...)`, the model's input.
         labels: `(B, ...)`.
+        training: What the model's layers are told, as in Keras.
 
     Source:
-        Lee and Kifer, "Scaling up differentially private deep learning with fast per-example gradient
-        clipping", PoPETs 2021 (arXiv 2009.03106): gradients from layer inputs and output gradients.
+        Lee and Kifer, "Scaling up differentially private deep learning with fast per-example
+        gradient clipping", PoPETs 2021 (arXiv 2009.03106): gradients from layer inputs and output
+        gradients.
     """
     calls: list[LayerCall] = []
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         with _recording(layers_with_weights(model), calls, tape):
-            predictions = model(images, training=True)
+            predictions = model(images, training=training)
         losses = loss(labels, predictions)
         total_loss = tf.reduce_sum(losses)
     source_gradients = tape.gradient(
@@ -173,13 +181,17 @@ def _recorded_call(
         calls.append(TappedCall(layer, call, (args, kwargs), [output]))
         return output
 
+    if rule is None or rule.expanded is None:
+        return tapped
+    expanded_call = rule.expanded
+
     def expanded(inputs: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         copies = [_copy_for_each(variable, inputs) for variable in layer.trainable_variables]
         tape.watch(copies)
         calls.append(ExpandedLayerCall(layer, copies))
-        return rule.expanded(layer, inputs, *copies)
+        return expanded_call(layer, inputs, *copies)
 
-    return expanded if rule is not None and rule.expanded is not None else tapped
+    return expanded
 
 
 @contextlib.contextmanager

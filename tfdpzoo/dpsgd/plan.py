@@ -134,14 +134,12 @@ class PrivacyPlan:
         updates = _count_updates(epochs, updates, examples, batch_size)
         _require_positive("noise_multiplier", noise_multiplier)
         _require_sampling(delta, examples, batch_size)
-        event = accounting.poisson_gaussian_event(
-            noise_multiplier, batch_size / examples, updates
-        )
+        event = accounting.poisson_gaussian_event(noise_multiplier, batch_size / examples, updates)
         epsilon = accounting.epsilon_by_pld(event, delta)
         if not math.isfinite(epsilon):
             raise InputError(
-                f"Noise multiplier {noise_multiplier:g} gives no finite epsilon at delta {delta:g}; "
-                "use more noise."
+                f"Noise multiplier {noise_multiplier:g} gives no finite epsilon at delta "
+                f"{delta:g}; use more noise."
             )
         return cls(epsilon, delta, examples, batch_size, updates, clip_norm, noise_multiplier)
 
@@ -193,19 +191,20 @@ class PrivacyPlan:
 def _count_updates(
     epochs: float | None, updates: int | None, examples: int, batch_size: int
 ) -> int:
-    if (epochs is None) == (updates is None):
+    if updates is not None and epochs is None:
+        _require_updates(updates)
+        return updates
+    if epochs is None or updates is not None:
         raise InputError("Give either epochs or updates.")
-    if updates is None:
-        _require_positive("epochs", epochs)
-        _require_positive("batch_size", batch_size)
-        # The tiny term keeps an exact quotient from being rounded down.
-        updates = int(epochs * examples / batch_size + 1e-9)
-        if updates < 1:
-            raise InputError(
-                f"{epochs:g} epochs of {examples} examples in batches of {batch_size} make no "
-                "update at all; use more epochs or a smaller batch."
-            )
-    _require_updates(updates)
+    _require_positive("epochs", epochs)
+    _require_positive("batch_size", batch_size)
+    # The tiny term keeps an exact quotient from being rounded down.
+    updates = int(epochs * examples / batch_size + 1e-9)
+    if updates < 1:
+        raise InputError(
+            f"{epochs:g} epochs of {examples} examples in batches of {batch_size} make no update "
+            "at all; use more epochs or a smaller batch."
+        )
     return updates
 
 
@@ -233,6 +232,6 @@ def _require_sampling(delta: float, examples: int, batch_size: int) -> None:
         raise InputError(f"delta is {delta!r}; it must be above 0 and below 1.")
     if delta >= 1 / examples:
         raise InputError(
-            f"delta is {delta:g} but must be below 1/{examples} = {1 / examples:.2g}: with a larger "
-            "one, publishing a random example would count as private."
+            f"delta is {delta:g} but must be below 1/{examples} = {1 / examples:.2g}: with a "
+            "larger one, publishing a random example would count as private."
         )

@@ -33,8 +33,8 @@ class PoissonBatches:
     Formal guarantee:
         At every update each example is in the sample with probability q = `plan.sampling_rate`,
         independently of all other examples and of all other updates (up to the quality of Philox as
-        a source of random bits). The size of a sample varies and is never cut; it may be empty. This
-        is what the Poisson-sampled Gaussian event of `tfdpzoo.privacy.accounting` assumes.
+        a source of random bits). The size of a sample varies and is never cut; it may be empty.
+        This is what the Poisson-sampled Gaussian event of `tfdpzoo.privacy.accounting` assumes.
 
     Made by `PrivacyPlan.batches`.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-# TF-Privacy 0.9.0 imports TensorFlow's estimators, which ended with TensorFlow 2.15. It skips that when
-# this attribute exists before its first import; what the optimizer needs is imported all the same.
+# TF-Privacy 0.9.0 imports TensorFlow's estimators, which ended with TensorFlow 2.15. It skips that
+# when this attribute exists before its first import; what the optimizer needs is imported all the
+# same.
 if not hasattr(sys, "skip_tf_privacy_import"):
     sys.skip_tf_privacy_import = True  # type: ignore[attr-defined]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 
 import keras
@@ -13,6 +12,7 @@ from tfdpzoo.dpsgd.per_example import PerExampleLoss, differentiate
 from tfdpzoo.errors import InputError
 
 _PROBES = 4
+_UNKNOWN_SIDE = 32
 _SEED = 20220509
 
 # Rounding may depend on the place of a row in a batch; mixing moves outputs by far more than this.
@@ -23,9 +23,9 @@ _EQUAL_GRADIENTS = 1e-3
 def require_private_trainable(model: keras.Model) -> None:
     """Checks that a model can be trained with per-example clipping.
 
-    The layers are walked for known offenders, and the model is probed: moving one example of a batch
-    must not move the output for another, neither in value nor in gradient, and a training pass must not
-    change any state.
+    The layers are walked for known offenders, and the model is probed: moving one example of a
+    batch must not move the output for another, neither in value nor in gradient, and a training
+    pass must not change any state.
 
     Args:
         model: A built model with one input and one output.
@@ -45,7 +45,8 @@ def require_private_trainable(model: keras.Model) -> None:
 def require_equal_gradients(model: keras.Model, loss: PerExampleLoss, labels: np.ndarray) -> None:
     """Checks on random images that the engine's gradients add up to the ordinary gradient.
 
-    It would find a variable that is used outside of its own layer's call, which the engine cannot see.
+    It would find a variable that is used outside of its own layer's call, which the engine cannot
+    see.
 
     Args:
         model: The model that is trained.
@@ -55,15 +56,14 @@ def require_equal_gradients(model: keras.Model, loss: PerExampleLoss, labels: np
     Raises:
         InputError: The gradients differ.
     """
-    images = _probe_images(model)[: len(labels)]
+    images = probe_images(model)[: len(labels)]
     labels = tf.convert_to_tensor(labels[: len(images)])
     ones = tf.ones(len(images))
-    with _inference_mode(model) as inference:
-        variables = [variable.value for variable in model.trainable_variables]
-        with tf.GradientTape() as tape:
-            total = tf.reduce_sum(loss(labels, inference(images)))
-        expected = tape.gradient(total, variables, unconnected_gradients="zero")
-        gradients = differentiate(inference, loss, images, labels).gradients
+    variables = [variable.value for variable in model.trainable_variables]
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(loss(labels, model(images, training=False)))
+    expected = tape.gradient(total, variables, unconnected_gradients="zero")
+    gradients = differentiate(model, loss, images, labels, training=False).gradients
     for variable, gradient, reference in zip(
         model.trainable_variables, gradients, expected, strict=True
     ):
@@ -131,7 +131,7 @@ def _walk(model: keras.Model) -> Iterator[keras.layers.Layer]:
 
 
 def _problems_of_probe(model: keras.Model) -> Iterator[str]:
-    images = _probe_images(model)
+    images = probe_images(model)
     state = [variable.numpy() for variable in _training_state(model)]
     mixing = _mixes_in_value(model, images) or _mixes_in_gradient(model, images)
     changed = [
@@ -173,8 +173,7 @@ def _only_weight_losses(model: keras.Model) -> bool:
 
 def _mixes_in_value(model: keras.Model, images: tf.Tensor) -> bool:
     moved = tf.concat([3.0 * images[:1] + 1.0, images[1:]], axis=0)
-    with _inference_mode(model) as inference:
-        before, after = inference(images), inference(moved)
+    before, after = model(images, training=False), model(moved, training=False)
     return _differ(before[1:], after[1:])
 
 
@@ -193,24 +192,30 @@ def _differ(before: tf.Tensor, after: tf.Tensor) -> bool:
     return bool(tf.reduce_max(tf.abs(before - after)) > _SAME * scale)
 
 
-def _probe_images(model: keras.Model) -> tf.Tensor:
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise InputError(f"{model.name} must have one input and one output to be trained privately.")
-    shape = [side or 32 for side in model.input_shape[1:]]
-    values = np.random.default_rng(_SEED).normal(size=(_PROBES, *shape))
+def probe_images(model: keras.Model) -> tf.Tensor:
+    """Returns a few random images of the shape that a model takes.
+
+    Raises:
+        InputError: The model was not built yet, or has more than one input or output.
+    """
+    if not model.built:
+        raise InputError(f"{model.name} has no weights yet; call it once on a batch of images.")
+    if len(getattr(model, "inputs", "1")) != 1 or len(getattr(model, "outputs", "1")) != 1:
+        raise InputError(
+            f"{model.name} must have one input and one output to be trained privately."
+        )
+    sides = [side or _UNKNOWN_SIDE for side in _input_shape(model)[1:]]
+    values = np.random.default_rng(_SEED).normal(size=(_PROBES, *sides))
     return tf.constant(values, tf.float32)
 
 
-@contextlib.contextmanager
-def _inference_mode(model: keras.Model) -> Iterator[keras.Model]:
-    """Gives the model as a callable that leaves out dropout and the like."""
-    call = type(model).call.__get__(model)
-
-    def inference(*args, training=None, **kwargs):
-        return call(*args, training=False, **kwargs)
-
-    vars(model)["call"] = inference
-    try:
-        yield model
-    finally:
-        vars(model).pop("call", None)
+def _input_shape(model: keras.Model) -> tuple[int | None, ...]:
+    """The shape of a batch; a subclassed model knows it only from what it was built with."""
+    if hasattr(model, "inputs"):
+        return tuple(model.inputs[0].shape)
+    shape = (model.get_build_config() or {}).get("input_shape")
+    if not isinstance(shape, tuple):
+        raise InputError(
+            f"The shape of {model.name}'s input is not known; call it once on a batch of images."
+        )
+    return shape

@@ -32,8 +32,8 @@ class SmoothBlock(keras.layers.Layer):
         padding: `"same"` or `"valid"`, of the convolution.
         activation: One of `ACTIVATIONS`, or `"linear"`.
         pooling: One of `POOLINGS`; 3x3 with stride 1.
-        normalization: `"group"` (at most 8 groups), `"layer"` (one group), `"instance"` (a group for
-            each channel), or `"none"`.
+        normalization: `"group"` (at most 8 groups), `"layer"` (one group), `"instance"` (a group
+            for each channel), or `"none"`.
         separable: Whether the convolution is a depthwise one followed by a 1x1 convolution.
         kernel_initializer: Initialiser of the convolutions' kernels.
 

@@ -105,7 +105,6 @@ def calibrate_noise_multiplier(
         >>> 0.84 < sigma < 0.85
         True
     """
-
     try:
         return float(
             dp_accounting.calibrate_dp_mechanism(

@@ -17,12 +17,12 @@ Formal guarantee:
       released only with Gaussian noise of standard deviation sigma * C in every coordinate;
     - nothing else of the examples reached the weights. The number N of examples, the expected batch
       and the number of updates are treated as public: they are the same for D and D';
-    - the generator's numbers behave as random and continuous. Noise in floating point is not exactly
-      Gaussian (Mironov 2012), and Philox is not a cryptographic generator.
+    - the generator's numbers behave as random and continuous. Noise in floating point is not
+      exactly Gaussian (Mironov 2012), and Philox is not a cryptographic generator.
 
-    The unit is one example. A person with k examples has the weaker guarantee of a group of k. Data
-    accesses outside the run (tuning, exploration, earlier runs) are not in epsilon; test metrics are
-    measured on examples that the guarantee does not speak of.
+    The unit is one example. A person with k examples has the weaker guarantee of a group of k.
+    Accesses to the data outside the run (tuning, exploration, earlier runs) are not in epsilon.
+    Test metrics are measured on examples that the guarantee does not speak of.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from tfdpzoo.privacy.record import (
     Unit,
     Updates,
 )
-from tfdpzoo.privacy.results import account, pld_accountant
+from tfdpzoo.privacy.results import account, noise_standard_deviation, pld_accountant
 
 SCHEMA_VERSION = 1
 
@@ -107,7 +107,9 @@ class PrivacyGuarantee:
                 f"version {SCHEMA_VERSION}. Use the tfdpzoo that wrote it."
             )
         if not self.results or not (self.results[0].discretization_interval or 0) > 0:
-            raise InputError("The first of a privacy record's results must be by the PLD accountant.")
+            raise InputError(
+                "The first of a privacy record's results must be by the PLD accountant."
+            )
         if self.relation.name not in _RELATIONS:
             raise unknown_name("neighbouring relation", self.relation.name, _RELATIONS)
         if self.sampling.examples < 1:
@@ -149,15 +151,16 @@ class PrivacyGuarantee:
             precision: The precision of the forward and backward pass. Clipping, sums and noise are
                 always float32.
             neighboring_relation: `"ADD_OR_REMOVE_ONE"`; no other is accounted yet.
-            weaknesses: Reasons why the guarantee does not hold, without a full stop. A spent epsilon
-                above the target, zero noise, missing clipping and a delta of 1 / N or more are
-                found here and need not be given.
+            weaknesses: Reasons why the guarantee does not hold. A spent epsilon above the target,
+                zero noise, missing clipping and a delta of 1 / N or more are found here and need
+                not be given.
             replicas: How many devices shared each update.
             augmentation_multiplicity: Augmented copies of one example whose gradients are averaged
                 before clipping.
             metrics: Results on test examples, by name.
             tuning: What is known of other accesses; by default that they are not accounted.
-            pre_training: What the weights were at the start; by default random numbers.
+            pre_training: What the weights were at the start; by default nothing is
+                declared.
             provenance: The circumstances; by default those of this process.
 
         Raises:
@@ -175,7 +178,9 @@ class PrivacyGuarantee:
             target_epsilon=target_epsilon,
             delta_rule=f"delta must be below 1 / N, here 1 / {examples}",
         )
-        found = _unique([*weaknesses, *evident_weaknesses(claim, clip_norm, examples)])
+        found = _unique(
+            [*map(_without_stop, weaknesses), *evident_weaknesses(claim, clip_norm, examples)]
+        )
         return cls(
             schema_version=SCHEMA_VERSION,
             status=Status(valid=not found, weaknesses=found),
@@ -229,7 +234,7 @@ class PrivacyGuarantee:
     def recompute(self) -> float:
         """Computes epsilon at the record's delta by PLD from the record's own segments."""
         interval = self.results[0].discretization_interval
-        accountant = pld_accountant(composed_event(self.updates.segments), interval)
+        accountant = pld_accountant(composed_event(self.updates.segments), interval or 0.0)
         return float(accountant.get_epsilon(self.delta))
 
     def with_metrics(self, metrics: Mapping[str, float]) -> PrivacyGuarantee:
@@ -320,7 +325,6 @@ def _unit(augmentation_multiplicity: int) -> Unit:
 def _mechanism(
     clip_norm: float | None, noise_multiplier: float | None, engine: str, precision: str
 ) -> Mechanism:
-    unknown = clip_norm is None or noise_multiplier is None
     return Mechanism(
         name=(
             "none: plain training without clipping and noise"
@@ -335,7 +339,7 @@ def _mechanism(
             else "Euclidean norm of one example's gradient over all trainable weights together"
         ),
         noise_multiplier=noise_multiplier,
-        noise_standard_deviation=None if unknown else noise_multiplier * clip_norm,
+        noise_standard_deviation=noise_standard_deviation(noise_multiplier, clip_norm),
         noise_added=(
             "once an update, to the sum over all examples and replicas, before the division by the "
             "expected batch"
@@ -348,8 +352,9 @@ def _mechanism(
             "point representation (Mironov 2012)"
         ),
         random_numbers=(
-            "Philox counter generator, keyed by at least 128 bits of the operating system's "
-            "entropy; Philox is fast and statistically sound but not a cryptographic generator"
+            "Philox counter generators, seeded with 128 bits that are derived from a 256-bit "
+            "secret of the operating system's entropy; Philox is statistically sound but not a "
+            "cryptographic generator"
         ),
         seed_policy="a new secret key for every run, never printed, recorded or exported",
     )
@@ -384,6 +389,10 @@ def _require_consistent(
             "Updates without clipping cannot have a noise multiplier: give the clipping norm, or "
             "record the updates with noise multiplier 0."
         )
+
+
+def _without_stop(reason: str) -> str:
+    return reason.rstrip(". ")
 
 
 def _unique(texts: Iterable[str]) -> tuple[str, ...]:

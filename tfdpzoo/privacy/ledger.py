@@ -172,9 +172,7 @@ def composed_event(segments: Iterable[Segment]) -> dp_accounting.DpEvent:
     """Describes the updates of `segments`, in order, as one event for an accountant."""
     return dp_accounting.ComposedDpEvent(
         [
-            poisson_gaussian_event(
-                segment.noise_multiplier, segment.sampling_rate, segment.updates
-            )
+            poisson_gaussian_event(segment.noise_multiplier, segment.sampling_rate, segment.updates)
             for segment in segments
         ]
     )

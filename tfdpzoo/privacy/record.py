@@ -196,8 +196,8 @@ class Tuning:
         "with these examples costs privacy that is not in this epsilon"
     )
     other_accesses: str = (
-        "not accounted: earlier runs, exploration, statistics and early stopping that used these "
-        "examples, if there were any; pixel normalisation uses constants that do not depend on them"
+        "not accounted: earlier runs, exploration, statistics (also those of a normalisation) and "
+        "early stopping that used these examples, if there were any"
     )
 
 
@@ -205,7 +205,10 @@ class Tuning:
 class PreTraining:
     """What the weights were before the first private update."""
 
-    data: str = "none: the weights started from random numbers"
+    data: str = (
+        "none declared: the weights before the first update are taken not to depend on these "
+        "examples"
+    )
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,15 @@ def account(
     )
 
 
+def noise_standard_deviation(
+    noise_multiplier: float | None, clip_norm: float | None
+) -> float | None:
+    """Returns sigma * C, the noise on the sum of clipped gradients; None where one is missing."""
+    if noise_multiplier is None or clip_norm is None:
+        return None
+    return noise_multiplier * clip_norm
+
+
 def pld_accountant(
     event: dp_accounting.DpEvent, discretization_interval: float
 ) -> dp_accounting.PrivacyAccountant:
@@ -102,9 +111,7 @@ def describe_event(segments: Sequence[Segment]) -> ComposedEvent:
         tuple(
             SelfComposedEvent(
                 segment.updates,
-                PoissonSampledEvent(
-                    segment.sampling_rate, GaussianEvent(segment.noise_multiplier)
-                ),
+                PoissonSampledEvent(segment.sampling_rate, GaussianEvent(segment.noise_multiplier)),
             )
             for segment in segments
         )

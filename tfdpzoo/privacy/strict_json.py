@@ -15,12 +15,12 @@ import functools
 import json
 import math
 import types
-from collections.abc import Mapping
-from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tfdpzoo.errors import InputError
 
-Epsilon = NewType("Epsilon", float)
+Epsilon = Annotated[float, "may be infinite"]
 """A privacy loss: 0 or more, possibly infinite."""
 
 _INFINITY = "infinity"
@@ -56,11 +56,12 @@ def from_text(text: str | bytes) -> Any:
 
 def encode(record: Any) -> dict[str, Any]:
     """Turns a dataclass into JSON objects, in the order of its fields."""
-    hints = _hints(type(record))
+    kind: Any = type(record)
+    hints = _hints(kind)
     return {name: _encode(getattr(record, name), hint) for name, hint in hints.items()}
 
 
-def decode(record: type[_Record], value: Any, where: str = "") -> _Record:
+def decode(record: Callable[..., _Record], value: Any, where: str = "") -> _Record:
     """Builds the dataclass `record` from JSON objects.
 
     Args:
@@ -87,8 +88,8 @@ def decode(record: type[_Record], value: Any, where: str = "") -> _Record:
 
 
 @functools.cache
-def _hints(record: type) -> dict[str, Any]:
-    hints = get_type_hints(record)
+def _hints(record: Any) -> dict[str, Any]:
+    hints = get_type_hints(record, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(record)}
 
 
@@ -99,11 +100,11 @@ def _encode(value: Any, hint: Any) -> Any:
         return _encode(value, _inner(hint))
     if get_origin(hint) is tuple:
         return [_encode(item, get_args(hint)[0]) for item in value]
-    if dataclasses.is_dataclass(hint):
+    if _is_record(hint):
         return encode(value)
-    if hint is Epsilon and value == math.inf:
+    if hint == Epsilon and value == math.inf:
         return _INFINITY
-    if hint is Epsilon or hint is float:
+    if hint == Epsilon or hint is float:
         number = float(value)
         if not math.isfinite(number):
             raise InputError(f"A privacy record cannot hold the number {number}.")
@@ -119,9 +120,9 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
             raise _wrong_type(where, "a list", value)
         item = get_args(hint)[0]
         return tuple(_decode(item, each, f"{where}[{i}]") for i, each in enumerate(value))
-    if dataclasses.is_dataclass(hint):
+    if _is_record(hint):
         return decode(hint, value, where)
-    if hint is Epsilon:
+    if hint == Epsilon:
         number = math.inf if value == _INFINITY else _number(value, where)
         if number < 0:
             raise _wrong_type(where, "a number of 0 or more", value)
@@ -135,6 +136,10 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
 
 _UNIONS = (types.UnionType, Union)
 _KINDS = {str: "a text", int: "a whole number", bool: "true or false"}
+
+
+def _is_record(hint: Any) -> bool:
+    return dataclasses.is_dataclass(hint)
 
 
 def _inner(hint: Any) -> Any:

@@ -1,8 +1,8 @@
 """SmoothNet: a wide, shallow, densely connected CNN for training with differential privacy.
 
 Remerscheid, Ziller, Rueckert and Kaissis, "SmoothNets: Optimizing CNN architecture design for
-differentially private deep learning", arXiv 2205.04095 (2022). The dense network follows the authors'
-`PrivateModelArchitectures`, the residual and plain ones their `DPBenchmark`.
+differentially private deep learning", arXiv 2205.04095 (2022). The dense network follows the
+authors' `PrivateModelArchitectures`, the residual and plain ones their `DPBenchmark`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def smoothnet(
 ) -> keras.Model:
     """Builds a SmoothNet; the defaults are the paper's W80D50.
 
-    Two stages of `depth` blocks with 8 * `width` and 16 * `width` channels. In the dense network the
-    input of a block is everything that the stage has seen before it; a 1x1 convolution halves the
-    channels between the stages. The last block's output is averaged to 4x4, flattened channel by
-    channel as PyTorch does, and classified by three dense layers.
+    Two stages of `depth` blocks with 8 * `width` and 16 * `width` channels. In the dense network
+    the input of a block is everything that the stage has seen before it; a 1x1 convolution halves
+    the channels between the stages. The last block's output is averaged to 4x4, flattened channel
+    by channel as PyTorch does, and classified by three dense layers.
 
     Args:
         width: Factor of the channels; the paper's W80 is 8.0.
@@ -51,8 +51,9 @@ def smoothnet(
         activation: `"selu"`, `"relu"`, `"leaky_relu"`, `"tanh"` or `"mish"`.
         pooling: After each convolution: `"max"`, `"average"` or `"none"`.
         normalization: `"group"`, `"layer"`, `"instance"` or `"none"`.
-        connections: `"dense"`; `"residual"` (a block is then two convolutions with a shortcut around
-            them, and the second stage begins with a strided convolution); `"plain"` (neither).
+        connections: `"dense"`; `"residual"` (a block is then two convolutions with a shortcut
+            around them, and the second stage begins with a strided convolution); `"plain"`
+            (neither).
         separable: Whether convolutions are depthwise separable.
         kernel_initializer: Initialiser of every convolution and dense layer.
         name: Name of the Keras model.
@@ -150,15 +151,15 @@ def _plain_trunk(images: Any, channels: tuple[int, ...], depth: int, block: dict
     for stage, stage_channels in enumerate(channels):
         for index in range(depth):
             halve = stage > 0 and index == 0
-            features = _entry_block(
-                stage_channels, halve, block, f"stage{stage}_block{index}"
-            )(features)
+            features = _entry_block(stage_channels, halve, block, f"stage{stage}_block{index}")(
+                features
+            )
     return features
 
 
 def _entry_block(channels: int, halve: bool, block: dict, name: str) -> SmoothBlock:
     """A block that halves the image by a 2x2 convolution of stride 2, or keeps its size."""
-    spatial = {"kernel_size": 2, "strides": 2, "padding": "valid"} if halve else {}
+    spatial: dict[str, Any] = {"kernel_size": 2, "strides": 2, "padding": "valid"} if halve else {}
     return SmoothBlock(channels, name=name, **spatial, **block)
 
 
@@ -191,7 +192,11 @@ def _require_buildable(
         raise InputError(f"depth is {depth!r}; SmoothNet needs a whole number of blocks from 1 on.")
     if classes < 2:
         raise InputError(f"classes is {classes!r}; a classifier needs at least 2.")
-    if len(input_shape) != 3 or min(input_shape[:2]) < SMALLEST_SIDE or input_shape[2] not in (1, 3):
+    if (
+        len(input_shape) != 3
+        or min(input_shape[:2]) < SMALLEST_SIDE
+        or input_shape[2] not in (1, 3)
+    ):
         raise InputError(
             f"input_shape is {tuple(input_shape)}; SmoothNet takes (height, width, channels) with "
             f"sides of at least {SMALLEST_SIDE} and 1 or 3 channels."

@@ -35,10 +35,10 @@ def _normalize_groups(
     """Normalises `(B, positions, channels)` over the positions and the channels of each group.
 
     All reductions run over positions first, channel by channel, and over the channels of a group
-    afterwards, on tensors that are thousands of times smaller; and the gradient is written out, since
-    it needs the very sums that are the gradients of gamma and beta. On a CPU that takes two fifths of
-    the time of the layer's own call and gradient with the gradients of gamma and beta computed apart
-    (64 x 32 x 32 x 64: 16 against 42 ms on two cores).
+    afterwards, on tensors that are thousands of times smaller; and the gradient is written out,
+    since it needs the very sums that are the gradients of gamma and beta. On a CPU that takes two
+    fifths of the time of the layer's own call and gradient with the gradients of gamma and beta
+    computed apart (64 x 32 x 32 x 64: 16 against 42 ms on two cores).
     """
     channels = values.shape[-1]
 

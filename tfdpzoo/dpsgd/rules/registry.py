@@ -12,10 +12,10 @@ import tensorflow as tf
 from tfdpzoo.dpsgd.gradients import PerExampleGradient
 
 OutputRule = Callable[[Any, tf.Tensor, tf.Tensor], list[PerExampleGradient]]
-"""`(layer, inputs, output_gradients) -> gradients`, one for each trainable variable in its order."""
+"""`(layer, inputs, output_gradients) -> gradients`, one for each trainable variable."""
 
 ExpandedCall = Callable[..., tf.Tensor]
-"""`(layer, inputs, *copies) -> output`, each copy `(B, *variable.shape)`: example b sees its own."""
+"""`(layer, inputs, *copies) -> output`; example b sees row b of each copy."""
 
 Condition = Callable[[Any], bool]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -46,8 +46,8 @@ def register_rule(
     """Registers the decorated function as the output rule of a class of layers.
 
     The function is given the layer, its input and the loss gradient at its output before the
-    activation, and returns a `PerExampleGradient` for each trainable variable. A rule holds for exactly
-    this class: a subclass may compute something else, so it needs a rule of its own or is
+    activation, and returns a `PerExampleGradient` for each trainable variable. A rule holds for
+    exactly this class: a subclass may compute something else, so it needs a rule of its own or is
     differentiated generically.
 
     Args:

@@ -93,14 +93,17 @@ class _ServedModel(tf.Module):
         digest = weights_digest((name, value.numpy()) for name, value in self.weights.items())
         self.guarantee = guarantee.with_weights(digest)
 
-        @tf.function(input_signature=[tf.TensorSpec([None, *shape], tf.float32, name="images")])
+        record = self.guarantee.to_json()
+        images = tf.TensorSpec([None, *shape], tf.float32, name="images")
+
+        @tf.function(input_signature=[images], autograph=False)
         def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
             logits = tf.cast(model(images, training=False), tf.float32)
             return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
 
-        @tf.function(input_signature=[])
+        @tf.function(input_signature=[], autograph=False)
         def privacy_guarantee() -> dict[str, tf.Tensor]:
-            return {"json": tf.constant(self.guarantee.to_json())}
+            return {"json": tf.constant(record)}
 
         self.serve = serve
         self.privacy_guarantee = privacy_guarantee
@@ -125,7 +128,7 @@ class _ServedModel(tf.Module):
         shape = traced.structured_outputs["logits"].shape
         if shape.rank != 2 or shape[1] is None:
             raise InputError(
-                f"The model's output has shape {shape}; logits of shape (batch, classes) are needed."
+                f"The model's output has shape {shape}; logits, (batch, classes), are needed."
             )
         return shape[1]
 
@@ -146,7 +149,9 @@ def _input_shape(model: keras.Model) -> tuple[int, ...]:
 
 def _check_logits(model: keras.Model) -> None:
     """Refuses a functional model whose last layer is a softmax or sigmoid; others are not known."""
-    last = model.layers[-1] if getattr(model, "outputs", None) else None
+    if not getattr(model, "outputs", None):
+        return
+    last = model.layers[-1]
     activation = getattr(last, "activation", None)
     activations = (keras.activations.softmax, keras.activations.sigmoid)
     if isinstance(last, keras.layers.Softmax) or activation in activations:

@@ -1,0 +1,44 @@
+# The first Python on the PATH that is 3.10 or 3.11, unless it is given: make demo PYTHON=...
+PYTHON ?=
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# The isolated builds that pip makes get the pinned versions only in this way.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test test-slow clean
+
+help:
+	@echo "make demo       install into $(VENV), train a private model on small images, verify it"
+	@echo "make test       check style and types, run the tests"
+	@echo "make test-slow  run the tests that train for minutes"
+	@echo "make clean      remove $(VENV) and everything that was generated, except models and runs"
+
+demo: $(INSTALLED)
+	@$(BIN)/tfdpzoo train smoothnet --epsilon 7 --recipe digits --out saved_models/demo
+	@$(BIN)/tfdpzoo verify saved_models/demo
+
+test: $(INSTALLED)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@sh tools/check_types.sh $(BIN)/mypy
+	@$(BIN)/pytest --quiet
+
+test-slow: $(INSTALLED)
+	@$(BIN)/pytest --quiet -m slow
+
+# What find_python.sh prints is a path or the sentence to stop with.
+$(INSTALLED): pyproject.toml setup.py constraints.txt
+	$(eval python := $(shell PYTHON='$(PYTHON)' sh tools/find_python.sh))
+	$(if $(filter /%,$(firstword $(python))),,$(error $(python)))
+	@echo "Installing the pinned packages into $(VENV); the first time takes some minutes ..."
+	@"$(python)" -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+clean:
+	@rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find tfdpzoo zoo cli tests -name __pycache__ -prune -exec rm -rf {} +

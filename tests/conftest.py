@@ -1,0 +1,35 @@
+"""What all tests share: quiet TensorFlow, repeatable draws and the folder of real data."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+# TensorFlow reads it once, when it is imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import hypothesis
+import numpy as np
+import pytest
+
+# The first example of a TensorFlow test traces a graph, which no deadline foresees.
+hypothesis.settings.register_profile("developer", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "developer")
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seeds() -> None:
+    # Keras draws the seeds of its initializers from `random`.
+    random.seed(0)
+    np.random.seed(0)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the repository; the test is skipped where there is none."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the data sets of this test lie in {folder}, which does not exist")
+    return folder
