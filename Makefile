@@ -25,17 +25,19 @@ test: $(INSTALLED)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@sh tools/check_types.sh $(BIN)/mypy
-	@$(BIN)/pytest --quiet
+	@$(BIN)/pytest
 
 test-slow: $(INSTALLED)
-	@$(BIN)/pytest --quiet -m slow
+	@$(BIN)/pytest -m slow
 
+# An environment that is there already is kept if its Python and its pip can be used.
 # What find_python.sh prints is a path or the sentence to stop with.
 $(INSTALLED): pyproject.toml setup.py constraints.txt
 	$(eval python := $(shell PYTHON='$(PYTHON)' sh tools/find_python.sh))
 	$(if $(filter /%,$(firstword $(python))),,$(error $(python)))
 	@echo "Installing the pinned packages into $(VENV); the first time takes some minutes ..."
-	@"$(python)" -m venv $(VENV)
+	@PYTHON=$(BIN)/python sh tools/find_python.sh >/dev/null && $(BIN)/python -m pip --version \
+		>/dev/null 2>&1 || "$(python)" -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[test]'
 	@touch $@
 

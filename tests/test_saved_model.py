@@ -20,8 +20,8 @@ from stand_in import CLASSES, SHAPE, StandIn, small_model
 from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.errors import InputError
-from tfdpzoo.saved_model import export
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
+from tfdpzoo.saved_model import export
 from tfdpzoo.verification import verify
 
 

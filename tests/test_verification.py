@@ -15,11 +15,11 @@ import tensorflow as tf
 from stand_in import StandIn
 
 from tfdpzoo.errors import InputError
-from tfdpzoo.saved_model import export
 from tfdpzoo.privacy import strict_json
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.ledger import Segment
 from tfdpzoo.privacy.record import Claim, Status
+from tfdpzoo.saved_model import export
 from tfdpzoo.verification import check_arithmetic, verify
 from tfdpzoo.version_folder import write_privacy_file
 

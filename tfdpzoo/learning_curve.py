@@ -21,11 +21,12 @@ def draw_learning_curve(rows: Sequence[EpochRow], title: str, path: str | Path) 
     from matplotlib.figure import Figure
 
     updates = [row.updates for row in rows]
+    # A line through one point cannot be seen.
+    marker = "o" if len(rows) == 1 else ""
     figure = Figure(figsize=(7, 4), layout="constrained")
     accuracy = figure.subplots()
-    accuracy.plot(
-        updates, [100 * row.test_accuracy for row in rows], color="tab:blue", label="test accuracy"
-    )
+    percentages = [100 * row.test_accuracy for row in rows]
+    accuracy.plot(updates, percentages, color="tab:blue", marker=marker)
     accuracy.set_xlabel("updates")
     accuracy.set_ylabel("test accuracy in %", color="tab:blue")
     accuracy.grid(alpha=0.3)

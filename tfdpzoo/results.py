@@ -74,8 +74,8 @@ class ResultRow:
             raise InputError("A result with a valid guarantee must state its epsilon and delta.")
         if self.guarantee != VALID and (self.epsilon or self.delta):
             raise InputError(
-                f"A result without a valid guarantee ({self.guarantee or 'unknown'}) must not state "
-                "an epsilon: leave epsilon and delta empty."
+                f"A result without a valid guarantee ({self.guarantee or 'unknown'}) must not "
+                "state an epsilon: leave epsilon and delta empty."
             )
 
     @classmethod

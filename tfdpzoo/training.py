@@ -171,7 +171,7 @@ def train(
     log = _log(job, folder, job.plan.epsilon_after, observers)
     batches = job.plan.batches(job.dataset.train_images, job.dataset.train_labels, key)
     began = time.monotonic()
-    with _drawn_at_the_end(job, log, folder, f"epsilon {job.plan.epsilon:g}"), _enough_memory(job):
+    with _drawn_at_the_end(job, log, folder, _privacy(job, key)), _enough_memory(job):
         private.fit(batches, callbacks=[log, *callbacks], **_validation(job))
     seconds = time.monotonic() - began
     last = _last_row(log)
@@ -318,10 +318,15 @@ def _last_row(log: MetricsLog) -> EpochRow:
     last = log.rows[-1]
     if not math.isfinite(last.test_loss):
         raise InputError(
-            f"Training diverged: the test loss is {last.test_loss} after {last.updates} updates, so "
-            "no model was written; lower optimizer.learning_rate."
+            f"Training diverged: the test loss is {last.test_loss} after {last.updates} updates, "
+            "so no model was written; lower optimizer.learning_rate."
         )
     return last
+
+
+def _privacy(job: TrainingJob, key: SecretKey) -> str:
+    target = f"epsilon {job.plan.epsilon:g}"
+    return f"{target}, INVALID: known seed" if key.reproducible else target
 
 
 def _still_free(destination: Path) -> Path:

@@ -80,9 +80,7 @@ def test_one_colour_image_makes_every_image_rgb(tmp_path):
 
 
 def test_hidden_files_are_not_data(tmp_path):
-    hidden = {
-        name: b"" for name in (".DS_Store", "train/.x.png", "train/cat/._z.jpg", "train/.tmp/a.png")
-    } | {"train/cat/Thumbs.db": b""}
+    hidden = dict.fromkeys((".DS_Store", "train/.x.png", "train/cat/._z.jpg", "train/.tmp/a.png"), b"") | {"train/cat/Thumbs.db": b""}
     assert load_folder(write(tmp_path, two_classes() | hidden)).examples == 4
 
 

@@ -47,9 +47,10 @@ def sum_over_chunks(
         return index + 1, sums, discarded + result.discarded, outputs
 
     zeros = [tf.zeros(variable.shape) for variable in engine.model.trainable_variables]
+    predicted = tuple(engine.model.compute_output_shape((chunk, *images.shape[1:])))
     arrays = tuple(
-        tf.TensorArray(tf.float32, size=number, infer_shape=False, element_shape=shape)
-        for shape in (tf.TensorShape([chunk, None]), tf.TensorShape([chunk]))
+        tf.TensorArray(tf.float32, size=number, element_shape=shape)
+        for shape in (predicted, (chunk,))
     )
     _, sums, discarded, (predictions, losses) = tf.while_loop(
         lambda index, *_: index < number,

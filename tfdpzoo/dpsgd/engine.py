@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 
 from tfdpzoo.dpsgd.clipping import clip_and_sum
-from tfdpzoo.dpsgd.per_example import PerExampleLoss, differentiate
+from tfdpzoo.dpsgd.losses import PerExampleLoss
+from tfdpzoo.dpsgd.per_example import Differentiate, differentiate
 from tfdpzoo.errors import unknown_name
 
 ENGINES = ("fast", "tf-privacy")
@@ -40,16 +41,22 @@ class Engine(Protocol):
 
 
 class FastEngine:
-    """One forward and one backward pass with a local rule for each layer (the default)."""
+    """One forward and one backward pass with a local rule for each layer (the default).
+
+    Attributes:
+        differentiate: How per-example gradients are computed; `validate` may set it to the generic
+            way for a model that the rules do not cover.
+    """
 
     def __init__(self, model: keras.Model, loss: PerExampleLoss, clip_norm: float) -> None:
         self.model = model
         self.loss = loss
         self.clip_norm = clip_norm
+        self.differentiate: Differentiate = differentiate
 
     def __call__(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> ChunkResult:
         """Returns the result for one chunk."""
-        batch = differentiate(self.model, self.loss, images, labels)
+        batch = self.differentiate(self.model, self.loss, images, labels)
         clipped = clip_and_sum(batch.gradients, weights, self.clip_norm)
         return ChunkResult(clipped.gradients, clipped.discarded, batch.predictions, batch.losses)
 

@@ -23,8 +23,12 @@ class ExecutionSettings:
     jit_compile: bool = False
 
     def __post_init__(self) -> None:
-        if self.chunk is not None and self.chunk < 1:
-            raise InputError(f"chunk is {self.chunk!r}; it must be at least one example.")
+        if self.chunk is None:
+            return
+        if not isinstance(self.chunk, int) or isinstance(self.chunk, bool) or self.chunk < 1:
+            raise InputError(
+                f"chunk is {self.chunk!r}; it must be a whole number of examples, at least one."
+            )
 
     def chunk_for(self, engine: str) -> int:
         """Returns the chunk to use with an engine."""

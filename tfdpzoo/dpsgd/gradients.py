@@ -71,9 +71,7 @@ class OuterProduct:
 
     def squared_norms(self) -> tf.Tensor:
         """Returns the squared norms, `(B,)`."""
-        left = tf.reduce_sum(tf.square(self.left), axis=1)
-        right = tf.reduce_sum(tf.square(self.right), axis=1)
-        return left * right
+        return tf.square(_scaled_norms(self.left) * _scaled_norms(self.right))
 
     def weighted_sum(self, weights: tf.Tensor) -> tf.Tensor:
         """Returns the weighted sum, `(inputs, outputs)`."""
@@ -93,6 +91,17 @@ def total(gradients: list[PerExampleGradient]) -> PerExampleGradient:
     if len(gradients) == 1:
         return gradients[0]
     return Instantiated(tf.add_n([gradient.instantiate() for gradient in gradients]))
+
+
+def _scaled_norms(rows: tf.Tensor) -> tf.Tensor:
+    """Norms `(B,)` whose squares neither underflow nor overflow.
+
+    The product of a norm that was lost to underflow and a huge one would read 0, and its example
+    would not be clipped.
+    """
+    largest = tf.reduce_max(tf.abs(rows), axis=1, keepdims=True)
+    scaled = tf.math.divide_no_nan(rows, largest)
+    return largest[:, 0] * tf.norm(scaled, axis=1)
 
 
 def _flatten_examples(values: tf.Tensor) -> tf.Tensor:

@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfdpzoo.dpsgd.per_example import PerExampleLoss
 from tfdpzoo.errors import InputError
+
+_FEW = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class PerExampleLoss:
+    """A loss of each example alone, whatever the function would make of a batch.
+
+    Formal guarantee:
+        Row i of the result, and its gradient, depends on row i of the labels and predictions alone:
+        the function is given one example at a time, by `tf.vectorized_map`.
+
+    Attributes:
+        of_batch: From labels and predictions of B examples to B losses, or to more for each.
+    """
+
+    of_batch: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+    def __call__(self, labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
+        """Returns the losses `(B,)`."""
+
+        def one_example(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            label, prediction = row
+            return tf.reduce_mean(self.of_batch(label[None], prediction[None]))
+
+        labels, predictions = tf.convert_to_tensor(labels), tf.cast(predictions, tf.float32)
+        if tf.executing_eagerly() and len(labels) <= _FEW:
+            # Outside of a graph vectorizing takes longer than a few examples one after the other.
+            return tf.stack([one_example(row) for row in zip(labels, predictions, strict=True)])
+        return tf.vectorized_map(one_example, (labels, predictions))
 
 
 def per_example_loss(loss: Any) -> PerExampleLoss:
-    """Returns the function that gives each example's loss, whatever reduction the loss has.
+    """Returns the loss of each example, whatever reduction a Keras loss has.
 
     Args:
         loss: A `keras.losses.Loss`, the name of one, or a function of labels and predictions.
 
     Raises:
-        InputError: When called: the loss gives one number for the whole batch, so that no example
-            has a gradient of its own to clip.
+        InputError: There is no loss, or more than one.
 
     Example:
         >>> losses = per_example_loss("mean_squared_error")
@@ -28,16 +58,20 @@ def per_example_loss(loss: Any) -> PerExampleLoss:
     """
     if loss is None or isinstance(loss, dict | list | tuple):
         raise InputError("PrivateModel.compile needs one loss, for a model with one output.")
-    resolved = keras.losses.get(loss)
-    function = resolved.call if isinstance(resolved, keras.losses.Loss) else resolved
+    if isinstance(loss, str):
+        return PerExampleLoss(_with_column_labels(keras.losses.get(loss)))
+    return PerExampleLoss(loss.call if isinstance(loss, keras.losses.Loss) else loss)
+
+
+def _with_column_labels(
+    function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Makes labels `(B,)` a column for predictions `(B, 1)`, as Keras does for losses by name."""
 
     def losses(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
-        values = tf.convert_to_tensor(function(labels, tf.cast(predictions, tf.float32)))
-        if values.shape.rank == 0:
-            raise InputError(
-                "The loss gives one number for the whole batch; private training needs a loss that "
-                "gives one for each example, such as keras.losses.SparseCategoricalCrossentropy."
-            )
-        return tf.reduce_mean(values, axis=list(range(1, values.shape.rank)))
+        missing = predictions.shape.rank - labels.shape.rank
+        if missing == 1 and predictions.shape[-1] == 1:
+            labels = labels[..., None]
+        return function(labels, predictions)
 
     return losses

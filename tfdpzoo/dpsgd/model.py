@@ -12,19 +12,21 @@ import tensorflow as tf
 
 from tfdpzoo.dpsgd.averaging import WeightAverage
 from tfdpzoo.dpsgd.chunks import sum_over_chunks
-from tfdpzoo.dpsgd.engine import ENGINES, make_engine
+from tfdpzoo.dpsgd.engine import ENGINES, FastEngine, make_engine
 from tfdpzoo.dpsgd.execution import ExecutionSettings
 from tfdpzoo.dpsgd.losses import per_example_loss
 from tfdpzoo.dpsgd.noise import GaussianNoise
 from tfdpzoo.dpsgd.optimizer import apply_private_gradients, make_private_optimizer
+from tfdpzoo.dpsgd.per_example import differentiate, differentiate_one_by_one
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.sampling import PoissonBatches
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.dpsgd.validate import (
+    covers,
     probe_images,
-    require_equal_gradients,
     require_isolated_losses,
     require_private_trainable,
+    rules_see_examples,
 )
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.hardware import accelerators
@@ -103,14 +105,13 @@ class PrivateModel(keras.Model):
         )
         self._key = key or SecretKey.generate()
         self._weaknesses: set[str] = set()
+        self._trained = list(model.trainable_variables)
         self._noise = GaussianNoise(
             self._key,
-            [variable.shape for variable in model.trainable_variables],
+            [variable.shape for variable in self._trained],
             plan.noise_multiplier * plan.clip_norm,
         )
-        self._average = (
-            WeightAverage(model.trainable_variables, averaging_decay) if averaging_decay else None
-        )
+        self._average = WeightAverage(self._trained, averaging_decay) if averaging_decay else None
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -132,8 +133,6 @@ class PrivateModel(keras.Model):
         Raises:
             InputError: The loss or the optimizer cannot be used privately.
         """
-        if kwargs.get("steps_per_execution", 1) != 1:
-            raise InputError("steps_per_execution must be 1: every update is counted on its own.")
         kwargs.setdefault("jit_compile", self.execution.jit_compile)
         self._per_example_loss = per_example_loss(loss)
         super().compile(
@@ -153,7 +152,7 @@ class PrivateModel(keras.Model):
     def fit(
         self,
         batches: PoissonBatches,
-        *,
+        *misplaced: Any,
         epochs: int | None = None,
         callbacks: list[keras.callbacks.Callback] | None = None,
         **kwargs: Any,
@@ -162,6 +161,7 @@ class PrivateModel(keras.Model):
 
         Args:
             batches: From `plan.batches(images, labels)`.
+            *misplaced: None; Keras' separate labels cannot be given.
             epochs: How many epochs to train now; by default all that the plan still allows.
             callbacks: As in Keras.
             **kwargs: `validation_data`, `verbose` and others of Keras.
@@ -173,7 +173,8 @@ class PrivateModel(keras.Model):
             InputError: Anything but Poisson samples of this plan is given, the plan's updates are
                 used up, or labels do not fit the model.
         """
-        self._require_poisson(batches)
+        self._require_ready()
+        self._require_poisson(batches, *misplaced)
         first = self.ledger.updates
         remaining = self.plan.updates - first
         if remaining <= 0:
@@ -183,13 +184,16 @@ class PrivateModel(keras.Model):
             )
         per_epoch = self.plan.updates_per_epoch
         allowed = -(-remaining // per_epoch)
-        self._require_trainable_labels(batches.labels)
+        if epochs is not None and epochs < 1:
+            raise InputError(f"epochs is {epochs!r}; train for at least one.")
+        self._require_fitting_labels(batches.labels)
+        self._choose_differentiation(batches.labels)
         if batches.key.reproducible:
             self._weaknesses.add(_FIXED_SEED)
         self.executed_updates.assign(first)
         return super().fit(
             batches.dataset(first, self.execution.chunk_for(self.engine_name)),
-            epochs=min(allowed, epochs or allowed),
+            epochs=allowed if epochs is None else min(allowed, epochs),
             steps_per_epoch=per_epoch,
             callbacks=[_Bookkeeping(), *(callbacks or [])],
             shuffle=False,
@@ -295,8 +299,20 @@ class PrivateModel(keras.Model):
         )
         return self.compute_metrics(images[:sampled], labels[:sampled], predictions[:sampled])
 
-    def _require_poisson(self, batches: Any) -> None:
-        if not isinstance(batches, PoissonBatches):
+    def _require_ready(self) -> None:
+        if not self.compiled:
+            raise InputError("Call compile(optimizer=..., loss=...) before fit.")
+        if self.steps_per_execution != 1:
+            raise InputError("steps_per_execution must be 1: every update is counted on its own.")
+        trained = self.model.trainable_variables
+        if [id(variable) for variable in trained] != [id(each) for each in self._trained]:
+            raise InputError(
+                "Which weights are trained was changed after the PrivateModel was made; freeze "
+                "them first and make a new one."
+            )
+
+    def _require_poisson(self, batches: Any, *misplaced: Any) -> None:
+        if not isinstance(batches, PoissonBatches) or misplaced:
             raise InputError(
                 "PrivateModel.fit takes plan.batches(images, labels): other ways to make batches, "
                 "such as shuffling, do not have the plan's guarantee."
@@ -304,25 +320,39 @@ class PrivateModel(keras.Model):
         if batches.plan != self.plan:
             raise InputError("The batches are of another plan than the model's.")
 
-    def _require_trainable_labels(self, labels: np.ndarray) -> None:
+    def _require_fitting_labels(self, labels: np.ndarray) -> None:
         classes = self.model(probe_images(self.model)).shape[-1]
-        if labels.ndim == 1 and classes > 1 and len(labels):
+        sparse = labels.ndim == 1 or labels.shape[1:] == (1,)
+        if sparse and classes > 1 and len(labels):
             lowest, highest = labels.min(), labels.max()
             if lowest < 0 or highest >= classes:
                 raise InputError(
                     f"The labels go from {lowest} to {highest}, but the model has {classes} "
                     f"classes: 0 to {classes - 1}."
                 )
-        probe = labels[:2] if len(labels) > 1 else np.repeat(labels, 2, axis=0)
-        require_isolated_losses(self._per_example_loss, classes, probe)
-        if self.engine_name == "fast":
-            require_equal_gradients(self.model, self._per_example_loss, probe)
+        rows = np.arange(_PROBED_LABELS) % max(len(labels), 1)
+        require_isolated_losses(self._per_example_loss, classes, labels[rows])
+
+    def _choose_differentiation(self, labels: np.ndarray) -> None:
+        """Takes the rules where they find all gradients of the model, or else the generic way."""
+        if not isinstance(self._engine, FastEngine):
+            return
+        ways = [differentiate] if rules_see_examples(self.model) else []
+        for way in (*ways, differentiate_one_by_one):
+            if covers(way, self.model, self._per_example_loss, labels):
+                self._engine.differentiate = way
+                return
+        raise InputError(
+            f"The gradients of single examples do not add up to the gradient of {self.model.name}; "
+            "a layer may depend on the size of the batch, or give values that are not numbers."
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Refuses: the key and the ledger do not belong into a saved model."""
         raise NotImplementedError("Save the wrapped .model, or export with tfdpzoo.export.")
 
 
+_PROBED_LABELS = 4
 _FIXED_SEED = "The sampling or the noise was drawn from a fixed, known seed."
 
 

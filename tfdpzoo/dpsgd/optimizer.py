@@ -35,6 +35,11 @@ def make_private_optimizer(
         ('VectorizedDPKerasSGD', True)
     """
     original = keras.optimizers.get(optimizer)
+    if isinstance(original, keras.optimizers.LossScaleOptimizer):
+        raise InputError(
+            "A LossScaleOptimizer scales the loss before gradients are clipped; give the optimizer "
+            "inside it."
+        )
     config = original.get_config()
     for setting in ("loss_scale_factor", "gradient_accumulation_steps"):
         if config.get(setting) is not None:
@@ -42,9 +47,16 @@ def make_private_optimizer(
                 f"The optimizer has {setting}={config[setting]!r}, which private training cannot "
                 "use; leave it out (large batches are split into chunks on their own)."
             )
-    private_class = _private_class(type(original))
-    return private_class.from_config(
-        {**config, "l2_norm_clip": clip_norm, "noise_multiplier": 0.0, "num_microbatches": None}
+    # A schedule is handed over itself: not every one can be made again from a configuration.
+    if isinstance(original._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+        config["learning_rate"] = original._learning_rate
+    private_class = _private_class(original.__class__)
+    return private_class(
+        l2_norm_clip=clip_norm,
+        noise_multiplier=0.0,
+        num_microbatches=None,
+        unconnected_gradients_to_zero=True,
+        **config,
     )
 
 

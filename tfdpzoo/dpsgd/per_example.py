@@ -18,11 +18,9 @@ import keras
 import tensorflow as tf
 
 from tfdpzoo.dpsgd.gradients import Instantiated, PerExampleGradient, total
+from tfdpzoo.dpsgd.losses import PerExampleLoss
 from tfdpzoo.dpsgd.rules import rule_for
 from tfdpzoo.dpsgd.rules.fallback import generic_gradients
-
-PerExampleLoss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-"""From labels and predictions of B examples to their B losses."""
 
 _WHOLE_UNITS = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistributed)
 
@@ -33,23 +31,26 @@ class TappedCall:
 
     Attributes:
         layer: The layer.
-        call: The layer's own `call`.
         arguments: What it was called with, positional and named.
         sources: Its output, before the activation where the layer has a rule.
     """
 
     layer: keras.layers.Layer
-    call: Callable[..., tf.Tensor]
     arguments: tuple[tuple, dict[str, Any]]
     sources: list[tf.Tensor]
+
+    @property
+    def has_rule(self) -> bool:
+        """Whether the call is differentiated by a rule, not generically."""
+        return rule_for(self.layer) is not None
 
     def gradients(self, source_gradients: list[tf.Tensor]) -> list[PerExampleGradient]:
         """Returns the gradient of each of the layer's trainable variables."""
         (output_gradient,) = source_gradients
         rule = rule_for(self.layer)
         if rule is None or rule.from_output is None:
-            return generic_gradients(self.layer, self.call, self.arguments, output_gradient)
-        inputs = tf.cast(self.arguments[0][0], tf.float32)
+            return generic_gradients(self.layer, self.arguments, output_gradient)
+        inputs = tf.cast(_first_argument(self.arguments), tf.float32)
         return rule.from_output(self.layer, inputs, tf.cast(output_gradient, tf.float32))
 
 
@@ -64,6 +65,7 @@ class ExpandedLayerCall:
 
     layer: keras.layers.Layer
     sources: list[tf.Tensor]
+    has_rule = True
 
     def gradients(self, source_gradients: list[tf.Tensor]) -> list[PerExampleGradient]:
         """Returns the gradient of each of the layer's trainable variables."""
@@ -71,6 +73,11 @@ class ExpandedLayerCall:
 
 
 LayerCall = TappedCall | ExpandedLayerCall
+
+
+def _first_argument(arguments: tuple[tuple, dict[str, Any]]) -> tf.Tensor:
+    positional, named = arguments
+    return positional[0] if positional else next(iter(named.values()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,6 +137,56 @@ def differentiate(
     )
 
 
+def differentiate_one_by_one(
+    model: keras.Model,
+    loss: PerExampleLoss,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    *,
+    training: bool = True,
+) -> Differentiated:
+    """Computes the same as `differentiate` by vectorising the whole model over examples.
+
+    It makes no assumption on what layers do with the batch axis, since each example is a batch of
+    its own, and is several times slower.
+
+    Args:
+        model: Any model.
+        loss: Gives the loss of each example.
+        images: `(B, ...)`, the model's input.
+        labels: `(B, ...)`.
+        training: What the model's layers are told, as in Keras.
+    """
+    variables = [variable.value for variable in model.trainable_variables]
+
+    def one_example(row: tuple[tf.Tensor, tf.Tensor]) -> tuple:
+        image, label = row
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            prediction = model(image[None], training=training)
+            losses = loss(label[None], prediction)
+        zero = tf.UnconnectedGradients.ZERO
+        gradients = tape.gradient(losses, variables, unconnected_gradients=zero)
+        return [tf.convert_to_tensor(each) for each in gradients], prediction[0], losses[0]
+
+    gradients, predictions, losses = tf.vectorized_map(one_example, (images, labels))
+    return Differentiated([Instantiated(each) for each in gradients], predictions, losses)
+
+
+Differentiate = Callable[..., Differentiated]
+
+
+def recorded_calls(model: keras.Model, images: tf.Tensor) -> list[LayerCall]:
+    """Returns the calls of layers with weights that a forward pass makes."""
+    calls: list[LayerCall] = []
+    with (
+        tf.GradientTape(watch_accessed_variables=False) as tape,
+        _recording(layers_with_weights(model), calls, tape),
+    ):
+        model(images, training=False)
+    return calls
+
+
 def layers_with_weights(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns the innermost layers that own trainable variables, each once.
 
@@ -178,7 +235,7 @@ def _recorded_call(
     def _tap(output: tf.Tensor, args: tuple, kwargs: dict[str, Any]) -> tf.Tensor:
         output = tf.identity(output)
         tape.watch(output)
-        calls.append(TappedCall(layer, call, (args, kwargs), [output]))
+        calls.append(TappedCall(layer, (args, kwargs), [output]))
         return output
 
     if rule is None or rule.expanded is None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tfdpzoo.dpsgd.secret_key import SecretKey
 
 
+_SMALLEST_CLIP_NORM = 1e-6
+_MOST_UPDATES = 1e9
+
+
 @dataclasses.dataclass(frozen=True)
 class PrivacyPlan:
     """What a training run may do to stay (epsilon, delta)-differentially private.
@@ -58,8 +62,9 @@ class PrivacyPlan:
     noise_multiplier: float
 
     def __post_init__(self) -> None:
-        for name in ("epsilon", "clip_norm", "noise_multiplier"):
-            _require_positive(name, getattr(self, name))
+        _require_positive("epsilon", self.epsilon)
+        _require_positive("noise_multiplier", self.noise_multiplier)
+        _require_clip_norm(self.clip_norm)
         _require_sampling(self.delta, self.examples, self.batch_size)
         _require_updates(self.updates)
         spent = self.epsilon_after(self.updates)
@@ -96,10 +101,10 @@ class PrivacyPlan:
         Raises:
             InputError: A value is out of its range, or no noise reaches the target.
         """
-        updates = _count_updates(epochs, updates, examples, batch_size)
         _require_positive("epsilon", epsilon)
-        _require_positive("clip_norm", clip_norm)
+        _require_clip_norm(clip_norm)
         _require_sampling(delta, examples, batch_size)
+        updates = _count_updates(epochs, updates, examples, batch_size)
         sigma = accounting.calibrate_noise_multiplier(
             epsilon, delta, batch_size / examples, updates
         )
@@ -131,15 +136,15 @@ class PrivacyPlan:
         Raises:
             InputError: A value is out of its range.
         """
-        updates = _count_updates(epochs, updates, examples, batch_size)
         _require_positive("noise_multiplier", noise_multiplier)
         _require_sampling(delta, examples, batch_size)
+        updates = _count_updates(epochs, updates, examples, batch_size)
         event = accounting.poisson_gaussian_event(noise_multiplier, batch_size / examples, updates)
         epsilon = accounting.epsilon_by_pld(event, delta)
-        if not math.isfinite(epsilon):
+        if not 0 < epsilon < math.inf:
             raise InputError(
-                f"Noise multiplier {noise_multiplier:g} gives no finite epsilon at delta "
-                f"{delta:g}; use more noise."
+                f"The noise multiplier {noise_multiplier:g} gives epsilon {epsilon:g} at delta "
+                f"{delta:g}, which is no target; use {'less' if epsilon == 0 else 'more'} noise."
             )
         return cls(epsilon, delta, examples, batch_size, updates, clip_norm, noise_multiplier)
 
@@ -197,7 +202,8 @@ def _count_updates(
     if epochs is None or updates is not None:
         raise InputError("Give either epochs or updates.")
     _require_positive("epochs", epochs)
-    _require_positive("batch_size", batch_size)
+    if epochs * examples / batch_size > _MOST_UPDATES:
+        raise InputError(f"epochs is {epochs:g}, which makes more updates than can be accounted.")
     # The tiny term keeps an exact quotient from being rounded down.
     updates = int(epochs * examples / batch_size + 1e-9)
     if updates < 1:
@@ -208,27 +214,40 @@ def _count_updates(
     return updates
 
 
+def _is_number(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
 def _require_positive(name: str, value: float) -> None:
-    if not isinstance(value, numbers.Real) or not math.isfinite(value) or value <= 0:
+    if not _is_number(value, numbers.Real) or not math.isfinite(value) or value <= 0:
         raise InputError(f"{name} is {value!r}; it must be a finite number above zero.")
 
 
+def _require_clip_norm(clip_norm: float) -> None:
+    _require_positive("clip_norm", clip_norm)
+    if not _SMALLEST_CLIP_NORM <= clip_norm <= 1 / _SMALLEST_CLIP_NORM:
+        raise InputError(
+            f"clip_norm is {clip_norm:g}; float32 sums are exact enough from "
+            f"{_SMALLEST_CLIP_NORM:g} to {1 / _SMALLEST_CLIP_NORM:g}."
+        )
+
+
 def _require_updates(updates: int) -> None:
-    if not isinstance(updates, numbers.Integral) or updates < 1:
+    if not _is_number(updates, numbers.Integral) or updates < 1:
         raise InputError(f"updates is {updates!r}; a run needs a whole number of at least one.")
 
 
 def _require_sampling(delta: float, examples: int, batch_size: int) -> None:
-    if not isinstance(examples, numbers.Integral) or examples < 1:
+    if not _is_number(examples, numbers.Integral) or examples < 1:
         raise InputError(f"examples is {examples!r}; it must be a whole number above zero.")
-    if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
+    if not _is_number(batch_size, numbers.Integral) or batch_size < 1:
         raise InputError(f"batch_size is {batch_size!r}; it must be a whole number above zero.")
     if batch_size > examples:
         raise InputError(
             f"batch_size is {batch_size} but there are only {examples} examples; "
             "make the batch smaller."
         )
-    if not isinstance(delta, numbers.Real) or not 0 < delta < 1:
+    if not _is_number(delta, numbers.Real) or not 0 < delta < 1:
         raise InputError(f"delta is {delta!r}; it must be above 0 and below 1.")
     if delta >= 1 / examples:
         raise InputError(

@@ -1,31 +1,43 @@
-"""Refuses models whose layers mix examples: clipping then bounds no one's influence."""
+"""Refuses models and losses that mix examples: clipping then bounds no one's influence."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfdpzoo.dpsgd.per_example import PerExampleLoss, differentiate
+from tfdpzoo.dpsgd.losses import PerExampleLoss
+from tfdpzoo.dpsgd.per_example import Differentiate, recorded_calls
 from tfdpzoo.errors import InputError
 
-_PROBES = 4
+_PROBES = 3
+_RANDOM_PASSES = 4
 _UNKNOWN_SIDE = 32
 _SEED = 20220509
 
 # Rounding may depend on the place of a row in a batch; mixing moves outputs by far more than this.
 _SAME = 1e-3
-_EQUAL_GRADIENTS = 1e-3
+# What is missed when a use of a variable is missed is far larger than the rounding of a sum.
+_EQUAL_GRADIENTS = {"float32": 1e-3, "bfloat16": 1e-1}
+
+_MIXING_LAYERS = {
+    keras.layers.BatchNormalization: (
+        "normalises over the batch, so every example moves the gradients of all others; use "
+        "GroupNormalization"
+    ),
+    keras.layers.MixUp: "blends each image with another of the batch; leave it out",
+    keras.layers.CutMix: "pastes parts of other images of the batch; leave it out",
+}
 
 
 def require_private_trainable(model: keras.Model) -> None:
     """Checks that a model can be trained with per-example clipping.
 
-    The layers are walked for known offenders, and the model is probed: moving one example of a
-    batch must not move the output for another, neither in value nor in gradient, and a training
-    pass must not change any state.
+    The layers are walked for known offenders, the graph of a training pass is searched for state
+    that it writes, and the model is probed: moving one example of a batch must not move the output
+    for another, nor the gradient at it, in inference and in training.
 
     Args:
         model: A built model with one input and one output.
@@ -35,50 +47,18 @@ def require_private_trainable(model: keras.Model) -> None:
     """
     problems = [*_problems_of_policy(model), *_problems_of_layers(model)]
     if not problems:
-        problems = [*_problems_of_probe(model)]
+        problems = [*_problems_of_state(model), *_problems_of_probe(model)]
     if problems:
         raise InputError(
             f"{model.name} cannot be trained with differential privacy: " + " ".join(problems)
         )
 
 
-def require_equal_gradients(model: keras.Model, loss: PerExampleLoss, labels: np.ndarray) -> None:
-    """Checks on random images that the engine's gradients add up to the ordinary gradient.
-
-    It would find a variable that is used outside of its own layer's call, which the engine cannot
-    see.
-
-    Args:
-        model: The model that is trained.
-        loss: Its per-example loss.
-        labels: At least two labels of the right form.
-
-    Raises:
-        InputError: The gradients differ.
-    """
-    images = probe_images(model)[: len(labels)]
-    labels = tf.convert_to_tensor(labels[: len(images)])
-    ones = tf.ones(len(images))
-    variables = [variable.value for variable in model.trainable_variables]
-    with tf.GradientTape() as tape:
-        total = tf.reduce_sum(loss(labels, model(images, training=False)))
-    expected = tape.gradient(total, variables, unconnected_gradients="zero")
-    gradients = differentiate(model, loss, images, labels, training=False).gradients
-    for variable, gradient, reference in zip(
-        model.trainable_variables, gradients, expected, strict=True
-    ):
-        reference = tf.convert_to_tensor(reference)
-        error = tf.norm(gradient.weighted_sum(ones) - reference)
-        if not error <= _EQUAL_GRADIENTS * (1e-3 + tf.norm(reference)):
-            raise InputError(
-                f"The fast engine cannot see every use of the variable {variable.path} in "
-                f"{model.name}; it may be used outside of its own layer. Train with "
-                'engine="tf-privacy", or let each layer use its own variables only.'
-            )
-
-
 def require_isolated_losses(loss: PerExampleLoss, classes: int, labels: np.ndarray) -> None:
-    """Checks that one example's prediction does not move another's loss.
+    """Checks that a loss means the same for an example alone as in a batch.
+
+    The loss is computed for each example alone in any case; this finds losses that were meant
+    otherwise.
 
     Args:
         loss: A per-example loss.
@@ -86,22 +66,104 @@ def require_isolated_losses(loss: PerExampleLoss, classes: int, labels: np.ndarr
         labels: At least two labels of the right form.
 
     Raises:
-        InputError: It does, or there is no loss for each example.
+        InputError: The loss mixes examples, or gives one number for the whole batch.
     """
-    predictions = np.random.default_rng(_SEED).uniform(0.1, 0.9, (len(labels), classes))
-    moved = predictions.copy()
-    moved[0] = moved[0, ::-1] * 0.5
-    before, after = (loss(tf.convert_to_tensor(labels), p) for p in (predictions, moved))
-    if before.shape != (len(labels),) or not np.allclose(before[1:], after[1:], rtol=_SAME):
+    random = np.random.default_rng(_SEED).uniform(0.1, 0.9, (len(labels), classes))
+    predictions = tf.constant(random, tf.float32)
+    alone, of_alone = _with_gradient(loss, labels, predictions)
+    together, of_together = _with_gradient(loss.of_batch, labels, predictions)
+    if together.shape.rank == 0:
         raise InputError(
-            "The loss mixes examples: one example's prediction moves another's loss, so that "
-            "clipping bounds no one's influence. Use a loss of each example alone."
+            "The loss gives one number for the whole batch; private training needs a loss that "
+            "gives one for each example, such as keras.losses.SparseCategoricalCrossentropy."
         )
+    means = tf.reduce_mean(together, axis=list(range(1, together.shape.rank)))
+    if means.shape != alone.shape or _differ(alone, means) or _differ(of_alone, of_together):
+        raise InputError(
+            "The loss mixes examples: an example has another loss or gradient in a batch than "
+            "alone, so that clipping would bound no one's influence. Use a loss of each example "
+            "alone."
+        )
+
+
+def _with_gradient(
+    loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], labels: np.ndarray, predictions: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    with tf.GradientTape() as tape:
+        tape.watch(predictions)
+        values = tf.convert_to_tensor(loss(tf.convert_to_tensor(labels), predictions))
+        means = tf.reduce_mean(values, axis=list(range(1, values.shape.rank or 1)))
+        total = tf.reduce_sum(means)
+    return values, tape.gradient(total, predictions, unconnected_gradients="zero")
+
+
+def covers(
+    differentiate: Differentiate, model: keras.Model, loss: PerExampleLoss, labels: np.ndarray
+) -> bool:
+    """Tells whether a way to differentiate finds all of a model's gradients, on random images.
+
+    The per-example gradients must add up to the ordinary gradient, for one example and for more; a
+    variable that is used outside of its own layer's call would be missed by rules. And every layer
+    that owns weights must be called with one row for each example, neither more nor fewer.
+
+    Args:
+        differentiate: `differentiate` or `differentiate_one_by_one`.
+        model: The model that is trained.
+        loss: Its per-example loss.
+        labels: Labels of the right form.
+    """
+    images = probe_images(model)
+    chosen = tf.convert_to_tensor(labels[np.arange(len(images)) % len(labels)])
+    return all(
+        _gradients_add_up(differentiate, model, loss, images[:rows], chosen[:rows])
+        for rows in (1, len(images))
+    )
+
+
+def rules_see_examples(model: keras.Model) -> bool:
+    """Tells whether every layer that owns weights is called with a row for each example.
+
+    A layer whose call draws random numbers and that has no rule would be differentiated with other
+    draws than those of the forward pass, so it is not covered either.
+    """
+    images = probe_images(model)
+    for rows in (1, len(images)):
+        for call in recorded_calls(model, images[:rows]):
+            if any(source.shape.rank == 0 or source.shape[0] != rows for source in call.sources):
+                return False
+            if not call.has_rule and any(_generators(part) for part in _walk(call.layer)):
+                return False
+    return True
+
+
+def _gradients_add_up(
+    differentiate: Differentiate,
+    model: keras.Model,
+    loss: PerExampleLoss,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+) -> bool:
+    variables = [variable.value for variable in model.trainable_variables]
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(loss(labels, model(images, training=False)))
+    expected = tape.gradient(total, variables, unconnected_gradients="zero")
+    try:
+        found = differentiate(model, loss, images, labels, training=False).gradients
+    except (ValueError, tf.errors.InvalidArgumentError):
+        return False
+    ones = tf.ones(len(images))
+    tolerance = max(_EQUAL_GRADIENTS.get(part.compute_dtype, 0.0) for part in _walk(model))
+    for gradient, reference in zip(found, expected, strict=True):
+        reference = tf.convert_to_tensor(reference)
+        error = tf.norm(gradient.weighted_sum(ones) - reference)
+        if not error <= tolerance * (1e-3 + tf.norm(reference)):
+            return False
+    return True
 
 
 def _problems_of_policy(model: keras.Model) -> Iterator[str]:
     policies = {layer.dtype_policy.name for layer in _walk(model)}
-    if "mixed_float16" in policies or "float16" in policies:
+    if policies & {"mixed_float16", "float16"}:
         yield (
             "It computes in float16, whose loss scaling happens before clipping; use float32 or "
             "mixed_bfloat16."
@@ -110,11 +172,9 @@ def _problems_of_policy(model: keras.Model) -> Iterator[str]:
 
 def _problems_of_layers(model: keras.Model) -> Iterator[str]:
     for layer in _walk(model):
-        if isinstance(layer, keras.layers.BatchNormalization):
-            yield (
-                f"The layer {layer.name} ({type(layer).__name__}) normalises over the batch, so "
-                "every example moves the gradients of all others; use GroupNormalization."
-            )
+        for kind, reason in _MIXING_LAYERS.items():
+            if isinstance(layer, kind):
+                yield f"The layer {layer.name} ({type(layer).__name__}) {reason}."
         if getattr(layer, "activity_regularizer", None) is not None:
             yield (
                 f"The layer {layer.name} adds a loss of the whole batch by its "
@@ -122,78 +182,122 @@ def _problems_of_layers(model: keras.Model) -> Iterator[str]:
             )
 
 
-def _walk(model: keras.Model) -> Iterator[keras.layers.Layer]:
+def _walk(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
     seen = set()
-    for layer in model._flatten_layers():
-        if id(layer) not in seen:
-            seen.add(id(layer))
-            yield layer
+    for part in layer._flatten_layers():
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield part
+
+
+def _generators(layer: keras.layers.Layer) -> list[keras.random.SeedGenerator]:
+    return list(getattr(layer, "_seed_generators", ()))
+
+
+def _random_states(model: keras.Model) -> list[tf.Variable]:
+    return [generator.state.value for part in _walk(model) for generator in _generators(part)]
+
+
+def _problems_of_state(model: keras.Model) -> Iterator[str]:
+    """Searches the graph of a training pass for variables that it writes."""
+    signature = tf.TensorSpec(probe_images(model).shape, tf.float32)
+    graph = (
+        tf.function(lambda images: model(images, training=True), autograph=False)
+        .get_concrete_function(signature)
+        .graph
+    )
+    allowed = {id(state.handle) for state in _random_states(model)}
+    captured = {id(inner): outer for outer, inner in graph.captures}
+    written = [
+        operation.inputs[0]
+        for operation in graph.get_operations()
+        if operation.type.startswith("Assign")
+    ]
+    if any(id(captured.get(id(resource))) not in allowed for resource in written):
+        yield (
+            "A training pass changes its state (a running mean or the like), which would leak "
+            "examples past the noise; use layers without such state."
+        )
+    if len(model.losses) > sum(v.regularizer is not None for v in model.trainable_variables):
+        yield "It adds a loss in its call (add_loss), which is not clipped; leave it out."
 
 
 def _problems_of_probe(model: keras.Model) -> Iterator[str]:
     images = probe_images(model)
-    state = [variable.numpy() for variable in _training_state(model)]
-    mixing = _mixes_in_value(model, images) or _mixes_in_gradient(model, images)
-    changed = [
-        variable.path
-        for variable, before in zip(_training_state(model), state, strict=True)
-        if not np.array_equal(variable.numpy(), before)
-    ]
-    for variable, before in zip(_training_state(model), state, strict=True):
-        variable.assign(before)
-    if mixing:
-        yield (
-            "It mixes examples: changing one image of a batch moves the output for another. Every "
-            "layer must treat each example on its own."
+    states = _random_states(model)
+    before = [state.numpy() for state in states]
+    draws = range(_RANDOM_PASSES if states else 1)
+    # Models of pixels and of normalised images are each stirred by one of the two scales.
+    passes = [(False, 0, 1.0), *((True, draw, scale) for draw in draws for scale in (1.0, 100.0))]
+    try:
+        for training, draw, scale in passes:
+            probe = _Probe(model, training, [value + draw for value in before])
+            problems = list(probe.problems(scale * images))
+            if problems:
+                yield from problems
+                return
+    finally:
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)
+
+
+class _Probe:
+    """Runs a model with the same random draws each time, and compares."""
+
+    def __init__(self, model: keras.Model, training: bool, draws: list[np.ndarray]) -> None:
+        self.model = model
+        self.training = training
+        self.draws = draws
+
+    def problems(self, images: tf.Tensor) -> Iterator[str]:
+        """Yields what moving one image at a time shows, at most one reason."""
+        reference = self._outputs_and_gradients(images)
+        if not all(bool(tf.reduce_all(tf.math.is_finite(each))) for each in reference):
+            yield (
+                "Its output or gradient is not a number for random images between 0 and 2, so that "
+                "it cannot be checked; start from weights and a normalisation that give numbers."
+            )
+            return
+        if self._differs(reference, self._outputs_and_gradients(images), range(_PROBES)):
+            # Random numbers that cannot be repeated: what moves is not to be told from them.
+            return
+        for moved in range(_PROBES):
+            others = [row for row in range(_PROBES) if row != moved]
+            changed = tf.tensor_scatter_nd_update(images, [[moved]], 0.3 * images[moved][None])
+            if self._differs(reference, self._outputs_and_gradients(changed), others):
+                yield (
+                    "It mixes examples: changing one image of a batch moves the output or the "
+                    "gradient for another. Every layer must treat each example on its own."
+                )
+                return
+
+    def _outputs_and_gradients(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        for state, draw in zip(_random_states(self.model), self.draws, strict=True):
+            state.assign(draw)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            outputs = tf.cast(self.model(images, training=self.training), tf.float32)
+            total = tf.reduce_sum(tf.square(outputs))
+        return outputs, tape.gradient(total, images, unconnected_gradients="zero")
+
+    @staticmethod
+    def _differs(
+        first: tuple[tf.Tensor, ...], second: tuple[tf.Tensor, ...], rows: list[int] | range
+    ) -> bool:
+        chosen = list(rows)
+        return any(
+            _differ(tf.gather(one, chosen), tf.gather(other, chosen))
+            for one, other in zip(first, second, strict=True)
         )
-    if changed:
-        yield (
-            f"A training pass changes the state {', '.join(changed)}, which would leak examples "
-            "past the noise; use layers without such state."
-        )
-    if model.losses and not _only_weight_losses(model):
-        yield "It adds a loss in its call (add_loss), which is not clipped; leave it out."
-
-
-def _training_state(model: keras.Model) -> list[keras.Variable]:
-    """Variables that are not trained, without the counters of random generators."""
-    generators = {
-        id(state)
-        for layer in _walk(model)
-        for generator in getattr(layer, "_seed_generators", ())
-        for state in [generator.state]
-    }
-    return [v for v in model.non_trainable_variables if id(v) not in generators]
-
-
-def _only_weight_losses(model: keras.Model) -> bool:
-    of_weights = sum(variable.regularizer is not None for variable in model.trainable_variables)
-    return len(model.losses) <= of_weights
-
-
-def _mixes_in_value(model: keras.Model, images: tf.Tensor) -> bool:
-    moved = tf.concat([3.0 * images[:1] + 1.0, images[1:]], axis=0)
-    before, after = model(images, training=False), model(moved, training=False)
-    return _differ(before[1:], after[1:])
-
-
-def _mixes_in_gradient(model: keras.Model, images: tf.Tensor) -> bool:
-    """Whether the last example's output has a gradient at another's image, in training."""
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(images)
-        output = tf.reduce_sum(tf.square(model(images, training=True)[-1]))
-    gradient = tape.gradient(output, images, unconnected_gradients="zero")
-    own = tf.norm(gradient[-1])
-    return bool(tf.norm(gradient[:-1]) > _SAME * (own + 1e-12))
 
 
 def _differ(before: tf.Tensor, after: tf.Tensor) -> bool:
-    scale = tf.reduce_max(tf.abs(before)) + 1e-6
-    return bool(tf.reduce_max(tf.abs(before - after)) > _SAME * scale)
+    scale = tf.reduce_max(tf.abs(before)) + 1e-30
+    return not bool(tf.reduce_max(tf.abs(before - after)) <= _SAME * scale)
 
 
 def probe_images(model: keras.Model) -> tf.Tensor:
-    """Returns a few random images of the shape that a model takes.
+    """Returns a few random images between 0 and 2, of the shape that a model takes.
 
     Raises:
         InputError: The model was not built yet, or has more than one input or output.
@@ -205,7 +309,7 @@ def probe_images(model: keras.Model) -> tf.Tensor:
             f"{model.name} must have one input and one output to be trained privately."
         )
     sides = [side or _UNKNOWN_SIDE for side in _input_shape(model)[1:]]
-    values = np.random.default_rng(_SEED).normal(size=(_PROBES, *sides))
+    values = np.random.default_rng(_SEED).uniform(0.0, 2.0, (_PROBES, *sides))
     return tf.constant(values, tf.float32)
 
 

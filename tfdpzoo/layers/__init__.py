@@ -1,5 +1,6 @@
 """Keras layers of the zoo's architectures. They know nothing of privacy."""
 
+from tfdpzoo.layers.pooling import AdaptiveAveragePooling2D
 from tfdpzoo.layers.smooth import SmoothBlock
 
-__all__ = ["SmoothBlock"]
+__all__ = ["AdaptiveAveragePooling2D", "SmoothBlock"]

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from tfdpzoo.errors import InputError, unknown_name
-from tfdpzoo.layers import SmoothBlock
+from tfdpzoo.layers import AdaptiveAveragePooling2D, SmoothBlock
 
 CONNECTIONS = ("dense", "residual", "plain")
 SMALLEST_SIDE = 8
@@ -166,7 +166,7 @@ def _entry_block(channels: int, halve: bool, block: dict, name: str) -> SmoothBl
 def _head(features: Any, classes: int, activation: str, kernel_initializer: Any) -> Any:
     # The authors use SELU or else ReLU between the dense layers.
     hidden_activation = "selu" if activation == "selu" else "relu"
-    outputs = keras.layers.AdaptiveAveragePooling2D(_POOLED_SIDE, name="head_pooling")(features)
+    outputs = AdaptiveAveragePooling2D(_POOLED_SIDE, name="head_pooling")(features)
     outputs = keras.layers.Permute((3, 1, 2), name="channels_first")(outputs)
     outputs = keras.layers.Flatten(name="flatten")(outputs)
     for index, units in enumerate(_HIDDEN_UNITS):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,7 +12,6 @@ from tfdpzoo.dpsgd.gradients import Instantiated, PerExampleGradient
 
 def generic_gradients(
     layer: keras.layers.Layer,
-    call: Callable[..., tf.Tensor],
     arguments: tuple[tuple, dict[str, Any]],
     output_gradients: tf.Tensor,
 ) -> list[PerExampleGradient]:
@@ -21,7 +19,6 @@ def generic_gradients(
 
     Args:
         layer: The layer whose trainable variables are asked for.
-        call: The layer's own `call`.
         arguments: What it was called with; every tensor among them has an example in each row.
         output_gradients: The loss gradient at the call's output, `(B, ...)`.
     """
@@ -37,7 +34,7 @@ def generic_gradients(
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables:
                 tape.watch(variable)
-            output = call(*args, **kwargs)
+            output = layer(*args, **kwargs)
         return tape.gradient(
             output,
             variables,
@@ -46,4 +43,4 @@ def generic_gradients(
         )
 
     stacked = tf.vectorized_map(one_example, (batched, output_gradients))
-    return [Instantiated(tf.convert_to_tensor(values)) for values in stacked]
+    return [Instantiated(tf.cast(values, tf.float32)) for values in stacked]

@@ -95,14 +95,19 @@ def rule_for(layer: keras.layers.Layer) -> Rule | None:
     """Returns the rule that covers a layer as it is configured, if there is one."""
     _register_own_rules()
     rule = _RULES.get(type(layer))
-    if rule is None or not rule.applies(layer) or _has_unknown_variables(layer):
+    if rule is None or not rule.applies(layer) or _has_unusual_variables(layer):
         return None
     return rule
 
 
-def _has_unknown_variables(layer: keras.layers.Layer) -> bool:
-    """Tells whether a layer has other variables than its class creates, such as LoRA's."""
-    return bool(getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None))
+def _has_unusual_variables(layer: keras.layers.Layer) -> bool:
+    """Tells whether a layer trains other variables than all that its class creates.
+
+    Such are LoRA's, those of an activation that is a layer, and those beside a frozen one.
+    """
+    changed = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None)
+    trained = {id(variable) for variable in layer.trainable_variables}
+    return bool(changed) or trained != {id(variable) for variable in layer._trainable_variables}
 
 
 def _register_own_rules() -> None:

@@ -1,0 +1,67 @@
+"""`tfdpzoo evaluate`: how good is a model on test images?"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from tfdpzoo.cli import options
+from tfdpzoo.cli.console import facts, open_console, print_json
+from tfdpzoo.errors import InputError
+
+_EXAMPLES = """\b
+Example:
+  tfdpzoo evaluate saved_models/smoothnet-digits --dataset digits
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@options.saved_model
+@options.dataset
+@options.data_dir
+@options.image_size
+@options.as_json
+def evaluate(
+    path: Path,
+    dataset: str | None,
+    data_dir: Path | None,
+    image_size: int | None,
+    as_json: bool,
+) -> None:
+    """Measure a model on the test images of a data set.
+
+    PATH is a version's folder, or a model's folder, of which the newest version is taken.
+    """
+    if dataset is None:
+        raise InputError("Give --dataset, whose test images the model is measured on.")
+    from tfdpzoo.version_folder import find_version
+
+    folder = find_version(path)
+    from tfdpzoo.cli.tensorflow_startup import start_tensorflow
+
+    start_tensorflow()
+    from tfdpzoo import data
+    from tfdpzoo.evaluation import evaluate_saved_model
+
+    loaded = data.load(dataset, data_dir=data_dir, image_size=image_size)
+    found = evaluate_saved_model(folder, loaded.test_images, loaded.test_labels)
+    classes = dict(zip(loaded.class_names, found.per_class_accuracy, strict=False))
+    if as_json:
+        fields = dataclasses.asdict(found) | {"per_class_accuracy": classes}
+        print_json({"path": str(folder), "dataset": loaded.name, **fields})
+        return
+    console = open_console()
+    console.print(
+        f"{folder} on the {found.examples:,} test images of {loaded.name}: "
+        f"{found.accuracy:.2%} right, mean loss {found.loss:.4f}.",
+        style="bold",
+        soft_wrap=True,
+    )
+    console.print(
+        facts(
+            (name, "no test image" if share is None else f"{share:.2%}")
+            for name, share in classes.items()
+        )
+    )

@@ -1,0 +1,67 @@
+"""The program `tfdpzoo`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+import click
+
+from tfdpzoo.cli import exits
+from tfdpzoo.cli.evaluate import evaluate
+from tfdpzoo.cli.list import list_models
+from tfdpzoo.cli.plan import plan
+from tfdpzoo.cli.show import show
+from tfdpzoo.cli.train import train
+from tfdpzoo.cli.verify import verify
+
+_EXAMPLES = """\b
+Examples:
+  tfdpzoo list
+  tfdpzoo train smoothnet --dataset digits --epsilon 7
+  tfdpzoo verify saved_models/smoothnet-digits
+
+"""
+
+
+@click.group(epilog=_EXAMPLES + exits.DOCUMENTATION, invoke_without_command=True)
+@click.version_option(package_name="tfdpzoo", message="%(prog)s %(version)s")
+@click.option(
+    "--debug",
+    is_flag=True,
+    help=f"Print the traceback of an unexpected error, as {exits.DEBUG_VARIABLE}=1 does.",
+)
+@click.pass_context
+def commands(context: click.Context, debug: bool) -> None:
+    """Train image classifiers with a differential privacy guarantee that they carry with them."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(exits.BAD_INPUT)
+
+
+for command in (train, list_models, show, plan, verify, evaluate):
+    commands.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program and returns its exit code.
+
+    Args:
+        arguments: What was typed after the program's name; by default that of this process.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = bool(os.environ.get(exits.DEBUG_VARIABLE))
+    try:
+        with commands.make_context("tfdpzoo", list(arguments)) as context:
+            debug = debug or context.params["debug"]
+            context.obj = shlex.join(["tfdpzoo", *arguments])
+            commands.invoke(context)
+    except (Exception, KeyboardInterrupt) as error:
+        return exits.exit_code_of(error, debug=debug)
+    return exits.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The options, each defined once; they are named as in the library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tfdpzoo.dpsgd.execution import DEFAULT_CHUNKS
+
+_PATH = click.Path(path_type=Path)
+_LARGEST_SEED = 2**32 - 1
+
+model = click.argument("model")
+saved_model = click.argument("path", type=_PATH)
+
+recipe = click.option(
+    "--recipe",
+    "recipe_name",
+    metavar="NAME|FILE",
+    help="A recipe of the model, or the path of a .toml file.  [default: the one named like "
+    "--dataset, or else the paper's]",
+)
+dataset = click.option(
+    "--dataset",
+    metavar="NAME|PATH",
+    help="digits, cifar10, mnist, fashion_mnist, imagenette; a folder "
+    "{train,test}/CLASS/*.jpg|png; or an .npz file.",
+)
+data_dir = click.option(
+    "--data-dir",
+    type=_PATH,
+    metavar="FOLDER",
+    help="Where TensorFlow Datasets keeps its prepared data.",
+)
+image_size = click.option(
+    "--image-size",
+    type=int,
+    metavar="PIXELS",
+    help="Side to which images are resized and cropped.",
+)
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Write JSON to stdout, everything else to stderr."
+)
+
+epsilon = click.option("--epsilon", type=float, metavar="E", help="Target epsilon, above 0.")
+delta = click.option(
+    "--delta", type=float, metavar="D", help="Target delta, above 0 and below 1 / examples."
+)
+noise_multiplier = click.option(
+    "--noise-multiplier", type=float, metavar="S", help="Sigma, instead of a target epsilon."
+)
+examples = click.option("--examples", type=int, metavar="N", help="Number of training examples.")
+batch_size = click.option(
+    "--batch-size", type=int, metavar="B", help="Expected size of a Poisson sample."
+)
+epochs = click.option("--epochs", type=float, metavar="E", help="Updates times B / N.")
+updates = click.option("--updates", type=int, metavar="T", help="Number of updates.")
+clip_norm = click.option(
+    "--clip-norm", type=float, metavar="C", help="Largest norm of one example's gradient."
+)
+
+assignments = click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Replace a value of the recipe, for example privacy.epochs=10; may be repeated.",
+)
+engine = click.option(
+    "--engine",
+    type=click.Choice(list(DEFAULT_CHUNKS)),
+    default=next(iter(DEFAULT_CHUNKS)),
+    show_default=True,
+    help="How per-example gradients are computed; tf-privacy is TF-Privacy's own path and slow.",
+)
+seed = click.option(
+    "--seed",
+    type=click.IntRange(0, _LARGEST_SEED),
+    help="Seed of the initial weights alone, which is public. Sampling and noise are always drawn "
+    "from new secret entropy.",
+)
+insecure_seed = click.option(
+    "--insecure-seed",
+    type=int,
+    help="For tests: draw sampling and noise from this seed. Whoever knows it can take the noise "
+    "away, so the guarantee is marked invalid.",
+)
+out = click.option(
+    "--out",
+    type=_PATH,
+    metavar="FOLDER",
+    help="Where the model goes: saved_models/NAME/VERSION with VERSION a whole number, or "
+    "saved_models/NAME for the next free version. Nothing is ever overwritten.  "
+    "[default: saved_models/MODEL-DATASET]",
+)
+runs = click.option(
+    "--runs",
+    type=_PATH,
+    default=Path("runs"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Where the run's ledger, log and plots go, in a new folder.",
+)
+no_dp = click.option(
+    "--no-dp",
+    is_flag=True,
+    help="Train the same recipe WITHOUT privacy, for comparison; the model stays in the run's "
+    "folder.",
+)
+record = click.option(
+    "--record",
+    type=_PATH,
+    metavar="FILE",
+    help="Append the result to this table (.csv), for example zoo/results.csv.",
+)

@@ -1,0 +1,162 @@
+"""`tfdpzoo show`: one model, its layers and where each number of its recipes comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tfdpzoo.cli import options
+from tfdpzoo.cli.console import columns, facts, open_console, print_json
+from tfdpzoo.recipe import Recipe
+from tfdpzoo.zoo import catalog
+
+if TYPE_CHECKING:
+    import keras
+    from rich.console import Console
+
+# For a recipe whose data set has no published size.
+_USUAL_SHAPE = (32, 32, 3)
+_USUAL_CLASSES = 10
+
+_EXAMPLES = """\b
+Examples:
+  tfdpzoo show smoothnet
+  tfdpzoo show smoothnet --recipe mnist
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@options.model
+@options.recipe
+@options.as_json
+def show(model: str, recipe_name: str | None, as_json: bool) -> None:
+    """Show a model's layers and where its recipes' numbers come from."""
+    entry = catalog.entry(model)
+    recipe = catalog.recipe(model, recipe_name)
+    from tfdpzoo.cli.tensorflow_startup import start_tensorflow
+
+    start_tensorflow()
+    input_shape, classes = _size(recipe)
+    network = entry.build(input_shape=input_shape, classes=classes, **recipe.architecture)
+    if as_json:
+        print_json(_fields(entry, recipe, network))
+        return
+    console = open_console()
+    _print_model(console, entry, recipe, network)
+    _print_recipe(console, entry, recipe)
+    others = [name for name in entry.recipes if name != recipe.name]
+    console.print(
+        f"\nOther recipes, for `tfdpzoo show {model} --recipe NAME`: {', '.join(others)}.",
+        style="dim",
+        soft_wrap=True,
+    )
+
+
+def _size(recipe: Recipe) -> tuple[tuple[int, int, int], int]:
+    from tfdpzoo.data.published import published_size
+
+    size = published_size(recipe.dataset, recipe.image_size)
+    if size is None or size.input_shape is None:
+        return _USUAL_SHAPE, _USUAL_CLASSES
+    return size.input_shape, size.classes
+
+
+def _values(entry: catalog.ZooEntry, recipe: Recipe) -> list[dict[str, Any]]:
+    """Every value with its source: the recipe's, and the defaults of what it does not set."""
+    defaults = {
+        f"architecture.{name}": value
+        for name, value in entry.arguments().items()
+        if name not in recipe.architecture
+    }
+    settings = recipe.settings()
+    # The architecture's own values stay together.
+    keys = sorted([*settings, *defaults], key=lambda key: not key.startswith("architecture."))
+    return [
+        {
+            "key": key,
+            "value": settings.get(key, defaults.get(key)),
+            "source": recipe.sources.get(key, "default"),
+        }
+        for key in keys
+    ]
+
+
+def _layers(network: keras.Model) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": layer.name,
+            "type": type(layer).__name__,
+            "output_shape": list(layer.output.shape[1:]),
+            "parameters": layer.count_params(),
+        }
+        for layer in network.layers
+    ]
+
+
+def _fields(entry: catalog.ZooEntry, recipe: Recipe, network: keras.Model) -> dict[str, Any]:
+    recipes = [Recipe.from_toml(path) for path in entry.recipes.values()]
+    return {
+        "name": entry.name,
+        "description": entry.description,
+        "paper": entry.paper,
+        "card": str(entry.card),
+        "recipe": recipe.name,
+        "input_shape": list(network.input_shape[1:]),
+        "classes": network.output_shape[-1],
+        "parameters": network.count_params(),
+        "layers": _layers(network),
+        "recipes": {
+            each.name: {
+                "description": each.description,
+                "default": each.name == entry.default_recipe,
+                "values": _values(entry, each),
+            }
+            for each in [*recipes, recipe]
+        },
+    }
+
+
+def _print_model(
+    console: Console, entry: catalog.ZooEntry, recipe: Recipe, network: keras.Model
+) -> None:
+    rows = [
+        ("paper", entry.paper),
+        ("card", str(entry.card)),
+        (
+            "network",
+            f"{network.count_params():,} parameters for images of "
+            f"{_times(network.input_shape[1:])} and {network.output_shape[-1]} classes "
+            f"(recipe {recipe.name})",
+        ),
+    ]
+    console.print(f"{entry.name}: {entry.description}", style="bold", soft_wrap=True)
+    console.print(facts(rows))
+    console.print()
+    layers = [
+        (
+            layer["name"],
+            layer["type"],
+            _times(layer["output_shape"]),
+            f"{layer['parameters']:,}" if layer["parameters"] else "",
+        )
+        for layer in _layers(network)
+    ]
+    console.print(columns(("layer", "type", "output", "parameters"), layers, ("parameters",)))
+
+
+def _print_recipe(console: Console, entry: catalog.ZooEntry, recipe: Recipe) -> None:
+    default = ", the default" if recipe.name == entry.default_recipe else ""
+    console.print(f"\nRecipe {recipe.name}{default}: {recipe.description}", style="bold")
+    rows = [(each["key"], _shown(each["value"]), each["source"]) for each in _values(entry, recipe)]
+    console.print(columns(("key", "value", "source"), rows))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _times(shape: Any) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,201 @@
+"""`tfdpzoo train`: from a recipe to a SavedModel that carries its guarantee."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfdpzoo.cli import options
+from tfdpzoo.errors import InputError
+from tfdpzoo.overrides import parse_assignments
+from tfdpzoo.recipe import Recipe
+from tfdpzoo.zoo import catalog
+
+_SAVED_MODELS = Path("saved_models")
+
+
+@dataclass(frozen=True)
+class TrainingOrder:
+    """What was asked for, checked as far as it can be without data.
+
+    Attributes:
+        recipe: With all that was typed in it.
+        destination: The version's folder; None for a run without privacy.
+        runs: The folder of all runs.
+        data_dir: As `tfdpzoo.data.load` takes it.
+        engine: The gradient engine.
+        initialization_seed: Of the initial weights; public.
+        insecure_seed: Of sampling and noise, for tests.
+        record: The table of results to append to.
+        as_json: Whether stdout is for JSON.
+        command: What was typed.
+    """
+
+    recipe: Recipe
+    destination: Path | None
+    runs: Path
+    data_dir: Path | None
+    engine: str
+    initialization_seed: int | None
+    insecure_seed: int | None
+    record: Path | None
+    as_json: bool
+    command: str
+
+    @property
+    def private(self) -> bool:
+        """Whether the run is differentially private at all."""
+        return self.destination is not None
+
+
+_EXAMPLES = """\b
+Examples:
+  tfdpzoo train smoothnet --epsilon 7 --dataset digits
+  tfdpzoo train smoothnet --epsilon 7 --recipe cifar10-cpu --data-dir ~/tensorflow_datasets
+  tfdpzoo train smoothnet --epsilon 3 --dataset mnist --set privacy.epochs=10
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@options.model
+@options.epsilon
+@options.delta
+@options.dataset
+@options.data_dir
+@options.image_size
+@options.recipe
+@options.assignments
+@options.engine
+@options.seed
+@options.out
+@options.runs
+@options.record
+@options.no_dp
+@options.insecure_seed
+@options.as_json
+@click.pass_obj
+def train(
+    command: str,
+    model: str,
+    epsilon: float | None,
+    delta: float | None,
+    dataset: str | None,
+    data_dir: Path | None,
+    image_size: int | None,
+    recipe_name: str | None,
+    assignments: tuple[str, ...],
+    engine: str,
+    seed: int | None,
+    out: Path | None,
+    runs: Path,
+    record: Path | None,
+    no_dp: bool,
+    insecure_seed: int | None,
+    as_json: bool,
+) -> None:
+    """Train MODEL with differential privacy and save it.
+
+    The recipe says everything that is not given here; without one it is the paper's. The plan is
+    printed before training begins. The result is a SavedModel, and inside it lies the privacy loss,
+    computed from the updates that were executed; `tfdpzoo verify` checks it.
+    """
+    if no_dp:
+        _refuse_beside_no_dp(out, insecure_seed)
+    texts = parse_assignments(assignments)
+    if not no_dp and epsilon is None and not texts.keys() & {"epsilon", "privacy.epsilon"}:
+        made_for = catalog.recipe(model, recipe_name, dataset)
+        raise InputError(
+            "Give --epsilon, the privacy loss that this run may cost; the recipe "
+            f"{made_for.name} was made for {made_for.privacy.epsilon:g}."
+        )
+    typed = {"privacy.epsilon": epsilon, "privacy.delta": delta, "image_size": image_size}
+    given = {key: value for key, value in typed.items() if value is not None}
+    recipe = _recipe(model, recipe_name, dataset, given, texts)
+    order = TrainingOrder(
+        recipe=recipe,
+        destination=None if no_dp else _destination(out, recipe),
+        runs=runs,
+        data_dir=data_dir,
+        engine=engine,
+        initialization_seed=seed,
+        insecure_seed=insecure_seed,
+        record=record,
+        as_json=as_json,
+        command=command,
+    )
+    _check_places(order)
+    from tfdpzoo.cli.tensorflow_startup import start_tensorflow
+
+    start_tensorflow()
+    from tfdpzoo.cli.training_session import run_training
+
+    run_training(order)
+
+
+def _refuse_beside_no_dp(out: Path | None, insecure_seed: int | None) -> None:
+    if out is not None:
+        raise InputError(
+            "--out cannot be given with --no-dp: a model without privacy stays in the run's folder "
+            "and never lies among the saved models."
+        )
+    if insecure_seed is not None:
+        raise InputError("--insecure-seed has no meaning with --no-dp; leave it out.")
+
+
+def _recipe(
+    model: str,
+    name: str | None,
+    dataset: str | None,
+    given: Mapping[str, Any],
+    texts: Mapping[str, str],
+) -> Recipe:
+    recipe = catalog.recipe(model, name, dataset).with_overrides(given)
+    if not texts:
+        return recipe
+    twice = texts.keys() & {*given, *(("dataset",) if dataset is not None else ())}
+    if twice:
+        raise InputError(f"{min(twice)} is set twice; give it once.")
+    # Which arguments the architecture has is known to its code alone, which needs TensorFlow.
+    from tfdpzoo.cli.tensorflow_startup import start_tensorflow
+
+    start_tensorflow()
+    return catalog.recipe(model, name, dataset, overrides={**given, **texts})
+
+
+def _destination(out: Path | None, recipe: Recipe) -> Path:
+    # The privacy records take a second to import.
+    from tfdpzoo.version_folder import GRAPH_FILE, next_version
+
+    folder = out or _SAVED_MODELS / f"{recipe.model}-{_name_of(recipe.dataset)}"
+    if folder.name.isdecimal():
+        return folder
+    if (folder / GRAPH_FILE).exists():
+        raise InputError(
+            f"{folder} exists already, is itself a model and is never overwritten; choose another "
+            "path."
+        )
+    return folder / str(next_version(folder))
+
+
+def _name_of(dataset: str) -> str:
+    path = Path(dataset).expanduser().resolve()
+    name = path.stem if path.suffix.lower() == ".npz" else path.name
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.") or "images"
+
+
+def _check_places(order: TrainingOrder) -> None:
+    """Refuses places that cannot be written to, before hours of training lead there."""
+    from tfdpzoo.results import check_results
+    from tfdpzoo.run_folder import check_runs
+    from tfdpzoo.version_folder import check_destination
+
+    if order.destination is not None:
+        check_destination(order.destination)
+    check_runs(order.runs)
+    if order.record is not None:
+        check_results(order.record)

@@ -1,0 +1,249 @@
+"""A training run on the command line: what is printed before, during and after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+
+from tfdpzoo import data, hardware
+from tfdpzoo.cli.console import busy, facts, open_console, print_json
+from tfdpzoo.cli.duration import duration_in_words
+from tfdpzoo.cli.exits import StoppedByUserError
+from tfdpzoo.cli.plan_facts import plan_fields, plan_rows
+from tfdpzoo.cli.train import TrainingOrder
+from tfdpzoo.cli.training_display import TrainingDisplay
+from tfdpzoo.data import ImageDataset
+from tfdpzoo.dpsgd.secret_key import SecretKey
+from tfdpzoo.privacy.ledger import Ledger
+from tfdpzoo.results import ResultRow, append_result
+from tfdpzoo.run_folder import RunFolder
+from tfdpzoo.training import (
+    TrainingJob,
+    TrainingResult,
+    prepare,
+    train,
+    train_without_privacy,
+)
+from tfdpzoo.training_time import estimate_seconds
+from tfdpzoo.zoo import catalog
+
+_LONG_WITHOUT_GPU = 3600.0
+
+NOT_PRIVATE = (
+    "NOT PRIVATE: this run has no differential privacy. Its model reveals training examples; "
+    "do not publish it as a private one."
+)
+INSECURE = (
+    "INSECURE SEED: sampling and noise come from a known seed, so whoever knows it can take the "
+    "noise away. The guarantee is marked invalid; use this for tests alone."
+)
+
+
+def run_training(order: TrainingOrder) -> None:
+    """Trains as ordered, and reports.
+
+    Raises:
+        InputError: Something in the order cannot be used.
+        StoppedByUserError: Ctrl-C.
+    """
+    console = open_console(stderr=order.as_json)
+    _print_warnings(console, order)
+    with busy(console, f"reading {order.recipe.dataset}"):
+        dataset = data.load(
+            order.recipe.dataset, data_dir=order.data_dir, image_size=order.recipe.image_size
+        )
+    with busy(console, "making the plan"):
+        job = _prepare(order, dataset)
+    with RunFolder.kept_once_started(order.runs, order.recipe) as folder:
+        console.print(facts(_plan_rows(order, job, folder), title="The plan"))
+        console.print()
+        try:
+            result = _train(order, job, folder, console)
+        except KeyboardInterrupt as interrupt:
+            raise StoppedByUserError(_stopped(order, job, folder)) from interrupt
+    if order.record is not None:
+        row = ResultRow.of_run(job, result, seed_class=_seed_class(order), command=order.command)
+        append_result(order.record, row)
+    _print_summary(console, order, job, folder, result)
+    if order.as_json:
+        print_json(_fields(order, job, folder, result))
+
+
+def _prepare(order: TrainingOrder, dataset: ImageDataset) -> TrainingJob:
+    return prepare(
+        order.recipe,
+        dataset,
+        catalog.entry(order.recipe.model).build,
+        engine=order.engine,
+        initialization_seed=order.initialization_seed,
+    )
+
+
+def _train(
+    order: TrainingOrder, job: TrainingJob, folder: RunFolder, console: Console
+) -> TrainingResult:
+    def advise(seconds: float) -> None:
+        console.print(_estimate(order, job, seconds), style="bold", soft_wrap=True)
+
+    display = TrainingDisplay(console, job, private=order.private, on_estimate=advise)
+    with display:
+        if order.destination is None:
+            return train_without_privacy(
+                job, folder, callbacks=[display], observers=(display.show_epoch,)
+            )
+        return train(
+            job,
+            folder,
+            order.destination,
+            key=_key(order),
+            callbacks=[display],
+            observers=(display.show_epoch,),
+        )
+
+
+def _key(order: TrainingOrder) -> SecretKey:
+    if order.insecure_seed is None:
+        return SecretKey.generate()
+    return SecretKey.from_seed(order.insecure_seed)
+
+
+def _estimate(order: TrainingOrder, job: TrainingJob, seconds: float) -> str:
+    """How long the run takes and, where that is long without a GPU, what to do instead."""
+    said = f"Estimated time: about {duration_in_words(seconds)}"
+    if seconds < _LONG_WITHOUT_GPU or hardware.accelerators():
+        return f"{said}."
+    said = f"{said} on this machine without a GPU"
+    small = catalog.entry(order.recipe.model).cpu_recipe
+    if small is None or small == order.recipe.name:
+        return f"{said}."
+    return f"{said}; {_small_recipe(order, job, small)} (--recipe {small}). Going on."
+
+
+def _small_recipe(order: TrainingOrder, job: TrainingJob, name: str) -> str:
+    recipe = catalog.recipe(order.recipe.model, name)
+    if not order.private or recipe.dataset != order.recipe.dataset:
+        return f"the recipe {name} is for such a machine: {recipe.description}"
+    other = prepare(recipe, job.dataset, catalog.entry(recipe.model).build)
+    return f"the recipe {name} takes about {duration_in_words(estimate_seconds(other))}"
+
+
+def _plan_rows(order: TrainingOrder, job: TrainingJob, folder: RunFolder) -> list[tuple[str, str]]:
+    dataset, recipe = job.dataset, order.recipe
+    shape = " x ".join(map(str, dataset.input_shape))
+    rows = [
+        (
+            "data set",
+            f"{dataset.name}: {dataset.examples:,} training and {len(dataset.test_images):,} test "
+            f"images of {shape}, {dataset.classes} classes",
+        ),
+        (
+            "model",
+            f"{recipe.model}, recipe {recipe.name}, {job.model.count_params():,} parameters",
+        ),
+    ]
+    if order.private:
+        rows += [("target", f"epsilon {job.plan.epsilon:g}, delta {job.plan.delta:g}")]
+        rows += plan_rows(job.plan)
+        rows += [("gradients", f"engine {job.engine}")]
+    else:
+        rows += [
+            ("privacy", "NONE: no noise, nothing that bounds one example's influence"),
+            ("updates", f"{job.plan.updates:,} ({job.plan.epochs:.4g} epochs)"),
+        ]
+    rows += [("random numbers", _seed_class(order)), ("run", f"{folder.path}/")]
+    if order.destination is not None:
+        rows += [("model goes to", f"{order.destination}/")]
+    return rows
+
+
+def _seed_class(order: TrainingOrder) -> str:
+    secret = (
+        "secret entropy"
+        if order.insecure_seed is None
+        else f"INSECURE known seed {order.insecure_seed}"
+    )
+    if order.initialization_seed is None:
+        return f"{secret}; initialisation not seeded"
+    return f"{secret}; initialisation seed {order.initialization_seed}"
+
+
+def _stopped(order: TrainingOrder, job: TrainingJob, folder: RunFolder) -> str:
+    if not folder.metrics.exists():
+        return "Stopped before the first update; nothing was written."
+    if not order.private:
+        return f"Stopped; no model was written. The metrics so far are in {folder.path}."
+    done = Ledger.load(folder.ledger).updates
+    spent = job.plan.epsilon_after(done)
+    return (
+        f"Stopped after {done:,} of {job.plan.updates:,} updates, which spent epsilon {spent:.2f} "
+        f"of {job.plan.epsilon:g}; no model was written. Ledger and metrics are in {folder.path}."
+    )
+
+
+def _print_warnings(console: Console, order: TrainingOrder) -> None:
+    if not order.private:
+        console.print(NOT_PRIVATE, style="bold red", soft_wrap=True)
+    if order.insecure_seed is not None:
+        console.print(INSECURE, style="bold red", soft_wrap=True)
+
+
+def _print_summary(
+    console: Console,
+    order: TrainingOrder,
+    job: TrainingJob,
+    folder: RunFolder,
+    result: TrainingResult,
+) -> None:
+    console.print()
+    console.print(
+        f"Test accuracy {result.accuracy:.2%} on {len(job.dataset.test_images):,} images, after "
+        f"{result.updates:,} updates in {duration_in_words(result.seconds)}.",
+        style="bold",
+        soft_wrap=True,
+    )
+    if result.guarantee is not None:
+        style = "bold green" if result.guarantee.valid else "bold red"
+        console.print(result.guarantee.sentence(), style=style, soft_wrap=True)
+    if result.discarded_examples:
+        console.print(
+            f"{result.discarded_examples:,} contributions had NaN or infinite gradients and "
+            "counted as zero. This number is not differentially private.",
+            style="yellow",
+            soft_wrap=True,
+        )
+    rows = [
+        ("model", f"{result.model_path}"),
+        ("run", f"{folder.path}: metrics.csv, {folder.learning_curve.name}, tensorboard"),
+    ]
+    if order.private:
+        rows += [("check it", f"tfdpzoo verify {result.model_path}")]
+    if order.record is not None:
+        rows += [("recorded in", str(order.record))]
+    console.print(facts(rows))
+    _print_warnings(console, order)
+
+
+def _fields(
+    order: TrainingOrder, job: TrainingJob, folder: RunFolder, result: TrainingResult
+) -> dict[str, Any]:
+    guarantee = result.guarantee
+    return {
+        "private": guarantee is not None,
+        "valid": guarantee is not None and guarantee.valid,
+        "sentence": guarantee.sentence() if guarantee is not None else NOT_PRIVATE,
+        "epsilon": guarantee.epsilon if guarantee is not None else None,
+        "delta": guarantee.delta if guarantee is not None else None,
+        "accuracy": result.accuracy,
+        "loss": result.loss,
+        "seconds": result.seconds,
+        "updates": result.updates,
+        "discarded_examples": result.discarded_examples,
+        "model": order.recipe.model,
+        "recipe": order.recipe.name,
+        "dataset": job.dataset.name,
+        "parameters": job.model.count_params(),
+        "model_path": str(result.model_path),
+        "run_path": str(folder.path),
+        "plan": plan_fields(job.plan) if order.private else None,
+    }

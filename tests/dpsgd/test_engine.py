@@ -1,0 +1,250 @@
+"""The two engines give the same clipped sum: the fast one is checked against TF-Privacy itself."""
+
+from __future__ import annotations
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from reference_gradients import (
+    LOSS,
+    clipped_sum,
+    gradients_one_at_a_time,
+    norm,
+    relative_error,
+)
+
+from tfdpzoo.dpsgd.engine import ENGINES, FastEngine, TFPrivacyEngine, make_engine
+from tfdpzoo.dpsgd.optimizer import make_private_optimizer
+from tfdpzoo.errors import InputError
+from tfdpzoo.zoo.smoothnet.architecture import CONNECTIONS, smoothnet
+
+layers = keras.layers
+CLASSES, CLIP_NORM = 3, 0.5
+POOLINGS = ("max", "average", "none")
+NORMALIZATIONS = ("group", "layer", "instance", "none")
+ACTIVATIONS = ("selu", "relu", "leaky_relu", "tanh", "mish")
+
+
+def engine(name: str, model: keras.Model, clip_norm: float = CLIP_NORM):
+    return make_engine(name, model, LOSS, clip_norm, make_private_optimizer("sgd", clip_norm))
+
+
+def examples(count: int = 3, side: int = 8, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
+    random = np.random.default_rng(seed)
+    images = random.normal(size=(count, side, side, 1)).astype("float32")
+    return tf.constant(images), tf.constant(random.integers(0, CLASSES, count))
+
+
+def small_smoothnet(connections, separable, normalization, pooling, activation) -> keras.Model:
+    """Channels 4 and 8: groups of one channel and groups of several, with every kind of layer."""
+    keras.utils.set_random_seed(1)
+    model = smoothnet(
+        width=0.5,
+        depth=1,
+        input_shape=(12, 12, 1),
+        classes=CLASSES,
+        connections=connections,
+        separable=separable,
+        normalization=normalization,
+        pooling=pooling,
+        activation=activation,
+    )
+    random = np.random.default_rng(1)
+    for variable in model.trainable_variables:  # Scales and shifts are not all 1 and 0.
+        variable.assign(variable.numpy() + 0.1 * random.normal(size=variable.shape))
+    return model
+
+
+def gradients_in_float64(kind, model, images, labels) -> list[np.ndarray]:
+    keras.config.set_dtype_policy("float64")
+    try:
+        exact = small_smoothnet(*kind)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for variable, value in zip(exact.trainable_variables, model.trainable_variables, strict=True):
+        variable.assign(value.numpy().astype("float64"))
+
+    def loss(labels, logits):
+        return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+    return gradients_one_at_a_time(
+        exact, images.numpy().astype("float64"), labels.numpy(), loss=loss
+    )
+
+
+def every_kind_of_smoothnet() -> list[tuple]:
+    """Connections x separable x normalisation in full, poolings and activations in turn."""
+    kinds = itertools.product(CONNECTIONS, (False, True), NORMALIZATIONS)
+    return [
+        (*kind, POOLINGS[index % 3], ACTIVATIONS[index % 5]) for index, kind in enumerate(kinds)
+    ]
+
+
+def assert_engines_agree(model: keras.Model) -> None:
+    """To 1e-5 of the sum's norm."""
+    images, labels = examples(side=model.input_shape[1])
+    fast, theirs = (engine(name, model)(images, labels, tf.ones(3)) for name in ENGINES)
+    assert relative_error(fast.gradients, theirs.gradients) < 1e-5
+    np.testing.assert_allclose(fast.losses, theirs.losses, atol=1e-5)
+    np.testing.assert_allclose(fast.predictions, theirs.predictions, atol=1e-5)
+    assert int(fast.discarded) == int(theirs.discarded) == 0
+
+
+@pytest.mark.parametrize(
+    "kind", every_kind_of_smoothnet(), ids=lambda kind: "-".join(map(str, kind))
+)
+def test_fast_engine_on_every_kind_of_smoothnet(kind):
+    """Against one example at a time, and clipping from its definition."""
+    model = small_smoothnet(*kind)
+    images, labels = examples(side=12)
+    found = engine("fast", model)(images, labels, tf.ones(3))
+    one_by_one = gradients_one_at_a_time(model, images.numpy(), labels.numpy())
+    expected = clipped_sum(one_by_one, CLIP_NORM)
+    if relative_error(found.gradients, expected) < 1e-5:
+        return
+    # Nearly constant features are normalised: float32 itself is not that exact, float64 decides.
+    exact = clipped_sum(gradients_in_float64(kind, model, images, labels), CLIP_NORM)
+    error = relative_error(expected, exact)
+    assert error > 1e-6
+    assert relative_error(found.gradients, exact) < 5 * error
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ("dense", False, "group", "max", "selu"),
+        ("residual", True, "instance", "none", "tanh"),
+    ],
+    ids=["paper", "residual"],
+)
+def test_engines_agree_on_smoothnets(kind):
+    assert_engines_agree(small_smoothnet(*kind))
+
+
+@pytest.mark.slow  # TF-Privacy's Jacobian takes seconds to trace for each.
+@pytest.mark.parametrize(
+    "kind", every_kind_of_smoothnet(), ids=lambda kind: "-".join(map(str, kind))
+)
+def test_engines_agree_on_every_kind_of_smoothnet(kind):
+    assert_engines_agree(small_smoothnet(*kind))
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(2, 3, activation="selu"),
+            layers.GroupNormalization(2),
+            layers.Flatten(),
+            layers.Dense(CLASSES),
+        ]
+    )
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def compiled(request, model):
+    """One trace for many batches of five."""
+    return tf.function(
+        engine(request.param, model).__call__,
+        input_signature=[
+            tf.TensorSpec((5, 8, 8, 1)),
+            tf.TensorSpec((5,), tf.int64),
+            tf.TensorSpec((5,)),
+        ],
+    )
+
+
+def expected_sum(model, images, labels, keep, clip_norm=CLIP_NORM) -> list[np.ndarray]:
+    gradients = gradients_one_at_a_time(model, images.numpy()[keep], labels.numpy()[keep])
+    return clipped_sum(gradients, clip_norm)
+
+
+def test_sum_is_the_definition(compiled, model):
+    images, labels = examples(5)
+    found = compiled(images, labels, tf.ones(5))
+    assert relative_error(found.gradients, expected_sum(model, images, labels, range(5))) < 1e-5
+    # Each of the five is above the norm, so that clipping is at work.
+    each = gradients_one_at_a_time(model, images.numpy(), labels.numpy())
+    assert min(norm([g[i] for g in each]) for i in range(5)) > CLIP_NORM
+
+
+@pytest.mark.parametrize("padding", [0.0, 5.0, np.nan, np.inf, 1e30])
+def test_weight_zero_is_exactly_nothing(compiled, model, padding):
+    images, labels = examples(5)
+    padded = tf.tensor_scatter_nd_update(images, [[1], [4]], tf.fill((2, 8, 8, 1), padding))
+    found = compiled(padded, labels, tf.constant([1.0, 0.0, 1.0, 1.0, 0.0]))
+    expected = expected_sum(model, images, labels, [0, 2, 3])
+    assert relative_error(found.gradients, expected) < 1e-5
+    assert int(found.discarded) == 0
+
+
+@pytest.mark.parametrize("padding", [0.0, np.nan])
+def test_nothing_but_padding_is_exactly_zero(compiled, padding):
+    labels = tf.zeros(5, tf.int64)
+    found = compiled(tf.fill((5, 8, 8, 1), padding), labels, tf.zeros(5))
+    assert all(not total.numpy().any() for total in found.gradients)
+    assert int(found.discarded) == 0
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_broken_example_is_exactly_nothing_and_counted(compiled, model, broken):
+    """One pixel is enough."""
+    images, labels = examples(5)
+    damaged = tf.tensor_scatter_nd_update(images, [[2, 3, 3, 0]], [broken])
+    found = compiled(damaged, labels, tf.ones(5))
+    expected = expected_sum(model, images, labels, [0, 1, 3, 4])
+    assert relative_error(found.gradients, expected) < 1e-5
+    assert int(found.discarded) == 1
+
+
+def test_order_does_not_matter(compiled):
+    images, labels = examples(5)
+    order = tf.constant([3, 0, 4, 2, 1])
+    before = compiled(images, labels, tf.ones(5))
+    after = compiled(tf.gather(images, order), tf.gather(labels, order), tf.ones(5))
+    assert relative_error(after.gradients, before.gradients) < 1e-5
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_without_clipping_it_is_the_ordinary_gradient(model, name):
+    images, labels = examples(5)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(LOSS(labels, model(images)))
+    expected = tape.gradient(total, [variable.value for variable in model.trainable_variables])
+    found = engine(name, model, clip_norm=1e6)(images, labels, tf.ones(5))
+    assert relative_error(found.gradients, expected) < 1e-5
+
+
+def test_frozen_and_unused_variables():
+    """The sums are of the trainable variables, in their order; without use they are zeros."""
+
+    class Idle(layers.Layer):
+        def build(self, shape):
+            self.idle = self.add_weight(shape=(2, 2), name="idle")
+            self.gain = self.add_weight(shape=(), initializer="ones", name="gain")
+
+        def call(self, inputs):
+            return inputs * self.gain
+
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(4, trainable=False), Idle(),
+         layers.Dense(CLASSES)]
+    )  # fmt: skip
+    images, labels = examples(3)
+    found = engine("fast", model)(images, labels, tf.ones(3))
+    assert [total.shape for total in found.gradients] == [(2, 2), (), (4, CLASSES), (CLASSES,)]
+    assert not found.gradients[0].numpy().any()
+    expected = expected_sum(model, images, labels, range(3))
+    assert relative_error(found.gradients, expected) < 1e-5
+
+
+def test_engines_by_name(model):
+    assert isinstance(engine("fast", model), FastEngine)
+    assert isinstance(engine("tf-privacy", model), TFPrivacyEngine)
+    with pytest.raises(InputError, match="no engine named 'tfprivacy'; did you mean 'tf-privacy'"):
+        engine("tfprivacy", model)

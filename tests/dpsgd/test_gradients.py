@@ -1,0 +1,87 @@
+"""The forms of per-example gradients: norms and sums are those of the gradients themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfdpzoo.dpsgd.gradients import Instantiated, OuterProduct, total
+
+EXAMPLES = 5
+
+
+def random(*shape: int) -> tf.Tensor:
+    return tf.constant(np.random.default_rng(sum(shape)).normal(size=shape), tf.float32)
+
+
+FORMS = {
+    "matrix": lambda: Instantiated(random(EXAMPLES, 4, 3)),
+    "vector": lambda: Instantiated(random(EXAMPLES, 7)),
+    "scalar": lambda: Instantiated(random(EXAMPLES)),
+    "kernel": lambda: Instantiated(random(EXAMPLES, 3, 3, 2, 4)),
+    "outer product": lambda: OuterProduct(random(EXAMPLES, 6), random(EXAMPLES, 4)),
+    "total": lambda: total([FORMS["matrix"](), Instantiated(random(EXAMPLES, 4, 3) + 1.0)]),
+    "total of products": lambda: total(
+        [OuterProduct(random(EXAMPLES, 6), random(EXAMPLES, 4)), Instantiated(random(5, 6, 4))]
+    ),
+}
+
+
+@pytest.fixture(params=FORMS)
+def form(request):
+    return FORMS[request.param]()
+
+
+def test_norms_and_sums_are_those_of_the_gradients(form):
+    values = form.instantiate().numpy().astype("float64")
+    weights = np.array([0.5, 0.0, 2.0, -1.0, 1.0])
+    assert values.shape[0] == EXAMPLES
+    squares = (values.reshape(EXAMPLES, -1) ** 2).sum(axis=1)
+    np.testing.assert_allclose(form.squared_norms(), squares, rtol=1e-5)
+    found = form.weighted_sum(tf.constant(weights, tf.float32))
+    # 1e-5 of the terms, since they may cancel.
+    np.testing.assert_allclose(found, np.tensordot(weights, values, axes=1), atol=1e-5, rtol=1e-5)
+
+
+def test_left_out_examples_are_exact_zeros(form):
+    keep = tf.constant([True, False, True, False, True])
+    kept = form.where(keep)
+    values, expected = kept.instantiate().numpy(), form.instantiate().numpy()
+    assert not values[[1, 3]].any()
+    np.testing.assert_array_equal(values[[0, 2, 4]], expected[[0, 2, 4]])
+    norms = kept.squared_norms().numpy()
+    assert norms[1] == norms[3] == 0.0 and (norms[[0, 2, 4]] > 0).all()
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_broken_examples_are_cut_out(broken):
+    """Zero times infinity is not a number: leaving out must not multiply."""
+    row = tf.constant([[1.0], [broken]])
+    keep = tf.constant([True, False])
+    for form in (
+        Instantiated(row * tf.ones((2, 3))),
+        OuterProduct(row * tf.ones((2, 3)), tf.ones((2, 4))),
+        OuterProduct(tf.ones((2, 3)), row * tf.ones((2, 4))),
+    ):
+        assert not np.isfinite(form.squared_norms().numpy()[1])
+        assert np.isfinite(form.where(keep).weighted_sum(tf.constant([1.0, 0.0])).numpy()).all()
+
+
+@given(st.floats(-17.0, 17.0), st.floats(-17.0, 17.0))
+def test_norm_of_a_product_is_never_read_too_small(left, right):
+    """Where the norm is a finite float32 it is right; otherwise it must not read as small."""
+    a, b = np.float32(10**left), np.float32(10**right)
+    squares = OuterProduct(tf.fill((1, 3), a), tf.fill((1, 2), b)).squared_norms().numpy()[0]
+    expected = 6.0 * float(a) ** 2 * float(b) ** 2
+    if 1e-30 < expected < 1e38:
+        assert squares == pytest.approx(expected, rel=1e-5)
+    elif expected >= 1e39:
+        assert not np.isfinite(squares)
+
+
+def test_total_of_one_is_itself():
+    form = FORMS["outer product"]()
+    assert total([form]) is form

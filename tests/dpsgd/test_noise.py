@@ -1,0 +1,145 @@
+"""The noise: normal, of the right width, new for every variable and update, and replayable.
+
+Keys are fixed: the verdicts are too. `test_noise_of_updates.py` measures the noise where it counts,
+in the change of a model's weights by a whole update.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+from tfdpzoo.dpsgd.noise import GaussianNoise
+from tfdpzoo.dpsgd.secret_key import SecretKey
+
+SHAPES = [(3, 3, 8, 16), (16,), (), (50, 40), (50, 40), (1,), (2_000,)]
+FALSE_ALARM = 1e-6
+WIDTH = 2.5
+
+
+def draw(update: int, *, seed: int = 0, shapes=SHAPES, width: float = WIDTH) -> list[np.ndarray]:
+    noise = GaussianNoise(SecretKey.from_seed(seed), shapes, width)
+    return [values.numpy() for values in noise.draw(tf.constant(update, tf.int64))]
+
+
+@pytest.fixture(scope="module")
+def draws() -> list[list[np.ndarray]]:
+    """Sixty updates."""
+    noise = GaussianNoise(SecretKey.from_seed(0), SHAPES, WIDTH)
+    compiled = tf.function(noise.draw)
+    return [
+        [values.numpy() for values in compiled(tf.constant(update, tf.int64))]
+        for update in range(60)
+    ]
+
+
+def test_shapes_and_type():
+    found = draw(0)
+    assert [values.shape for values in found] == SHAPES
+    assert all(values.dtype == np.float32 for values in found)
+
+
+def test_every_variable_is_normal_with_the_right_width(draws):
+    """Kolmogorov-Smirnov for each variable over all updates and for all; false alarm 1e-6 each."""
+    by_variable = [np.concatenate([np.ravel(draw[i]) for draw in draws]) for i in range(7)]
+    everything = np.concatenate(by_variable)
+    for values in [*by_variable, everything]:
+        assert stats.kstest(values / WIDTH, "norm").pvalue > FALSE_ALARM
+    # The deviation of a standard deviation from n normal numbers is its value / sqrt(2 n).
+    error = WIDTH / np.sqrt(2 * everything.size)
+    assert abs(everything.std() - WIDTH) < stats.norm.isf(FALSE_ALARM / 2) * error
+    assert abs(everything.mean()) < stats.norm.isf(FALSE_ALARM / 2) * np.sqrt(2) * error
+
+
+def test_noise_wider_by_a_twentieth_would_be_found(draws):
+    """The control for the test above."""
+    everything = np.concatenate([np.ravel(values) for draw in draws for values in draw])
+    assert stats.kstest(1.05 * everything / WIDTH, "norm").pvalue < FALSE_ALARM
+    assert stats.kstest(0.95 * everything / WIDTH, "norm").pvalue < FALSE_ALARM
+
+
+def test_tails_are_those_of_the_normal_distribution(draws):
+    """A normal sum of few uniform numbers, or a clipped one, has none beyond 4 deviations."""
+    everything = np.concatenate([np.ravel(values) for draw in draws for values in draw]) / WIDTH
+    beyond = int(np.sum(np.abs(everything) > 4))
+    law = stats.poisson(everything.size * 2 * stats.norm.sf(4))
+    assert law.ppf(FALSE_ALARM) <= beyond <= law.isf(FALSE_ALARM)
+    assert beyond > 0
+
+
+def test_no_stretch_of_noise_occurs_twice(draws):
+    """Whatever the offset: no three consecutive numbers are found again, in no variable or update.
+
+    Two triples of independent float32 normals agree with a probability below 1e-20.
+    """
+    triples: list[bytes] = []
+    for variables in draws[:20]:
+        for values in variables:
+            flat = np.ravel(values)
+            triples += [flat[i : i + 3].tobytes() for i in range(flat.size - 2)]
+    assert len(set(triples)) == len(triples)
+
+
+def test_numbers_of_small_variables_are_all_different(draws):
+    """A scalar beside an array, or of another update, is not the array's first number."""
+    firsts = [float(np.ravel(values)[0]) for variables in draws for values in variables]
+    assert len(set(firsts)) == len(firsts)
+
+
+def test_variables_and_updates_are_uncorrelated(draws):
+    """Every pair among the two (50, 40), the (2000,) variables and 60 updates; false alarm 1e-6."""
+    rows = [np.ravel(variables[i]) for variables in draws for i in (3, 4, 6)]
+    correlations = np.corrcoef(rows) * np.sqrt(len(rows[0]))
+    pairs = correlations[np.triu_indices(len(rows), k=1)]
+    assert np.abs(pairs).max() < stats.norm.isf(FALSE_ALARM / pairs.size / 2)
+    neighbours = [np.sum(row[1:] * row[:-1]) / WIDTH**2 / np.sqrt(row.size) for row in rows]
+    assert np.abs(neighbours).max() < 1.1 * stats.norm.isf(FALSE_ALARM / len(rows) / 2)
+
+
+def test_key_and_update_decide():
+    for one, same in zip(draw(41), draw(41), strict=True):
+        np.testing.assert_array_equal(one, same)
+    for one, other in itertools.product(draw(41), draw(42) + draw(41, seed=1)):
+        assert not np.isin(np.ravel(one), np.ravel(other)).all()
+
+
+def test_global_seeds_of_tensorflow_and_numpy_do_not_matter():
+    tf.random.set_seed(1)
+    first = draw(3)
+    tf.random.set_seed(2)
+    np.random.seed(7)
+    for one, same in zip(first, draw(3), strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_graph_and_eager_noise_are_equal(draws):
+    """A resumed run replays its updates, however it is executed."""
+    for compiled, eager in zip(draws[5], draw(5), strict=True):
+        np.testing.assert_array_equal(compiled, eager)
+
+
+@pytest.mark.parametrize("update", [0, 2**31 - 1, 2**31, 2**40])
+def test_update_numbers_beyond_32_bits(update):
+    now, later = draw(update)[3], draw(update + 1)[3]
+    assert np.isfinite(now).all() and not np.isin(now, later).all()
+
+
+def test_keys_whose_seed_is_close_to_overflow():
+    """The seed is a 64-bit integer that is counted on from: it may wrap but not fail."""
+
+    class Edge(SecretKey):
+        def derive(self, stream: str, index: int = 0) -> int:
+            return (2**63 - 1) << 64 | 2**63
+
+    noise = GaussianNoise(Edge(bytes(32)), SHAPES, 1.0)
+    first, second = (noise.draw(tf.constant(update, tf.int64)) for update in (0, 1))
+    assert not np.isin(first[3].numpy(), second[3].numpy()).all()
+
+
+def test_width_scales():
+    for narrow, wide in zip(draw(0, width=1.0), draw(0, width=4.0), strict=True):
+        np.testing.assert_allclose(wide, 4 * narrow, rtol=1e-6)

@@ -1,0 +1,343 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdpzoo import hardware, training
+from tfdpzoo.data import ImageDataset, Normalization
+from tfdpzoo.dpsgd.secret_key import SecretKey
+from tfdpzoo.errors import InputError
+from tfdpzoo.privacy import accounting
+from tfdpzoo.privacy.ledger import Ledger
+from tfdpzoo.recipe import OptimizerSettings, PrivacySettings, Recipe
+from tfdpzoo.run_folder import RunFolder
+from tfdpzoo.training import TrainingJob, TrainingResult, prepare, train, train_without_privacy
+from tfdpzoo.training_time import estimate_seconds
+
+EXAMPLES, BATCH, EPOCHS = 200, 40, 2
+UPDATES = EPOCHS * EXAMPLES // BATCH
+
+
+def _recipe(learning_rate: float = 0.5, averaging_decay: float = 0.9) -> Recipe:
+    return Recipe(
+        name="tiny",
+        model="dense",
+        description="A test",
+        dataset="stripes",
+        privacy=PrivacySettings(
+            epsilon=8.0, delta=1e-3, batch_size=BATCH, epochs=EPOCHS, clip_norm=1.0
+        ),
+        optimizer=OptimizerSettings("sgd", learning_rate, "cosine"),
+        averaging_decay=averaging_decay,
+    )
+
+
+def _stripes(first_image: int | None = None) -> ImageDataset:
+    """Two classes, told apart by the direction of their stripes."""
+    generator = np.random.default_rng(0)
+
+    def images(labels: np.ndarray) -> np.ndarray:
+        stripes = np.zeros((2, 8, 8, 1))
+        stripes[0, ::2] = stripes[1, :, ::2] = 200
+        return (stripes[labels] + generator.integers(1, 55, (len(labels), 8, 8, 1))).astype("uint8")
+
+    train_labels, test_labels = np.arange(EXAMPLES) % 2, np.arange(50) % 2
+    train_images = images(train_labels)
+    if first_image is not None:
+        train_images[0] = first_image
+    return ImageDataset(
+        "stripes",
+        train_images,
+        train_labels,
+        images(test_labels),
+        test_labels,
+        ("rows", "columns"),
+        Normalization.centered(1),
+    )
+
+
+def _dense(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
+    return keras.Sequential(
+        [keras.Input(input_shape), keras.layers.Flatten(), keras.layers.Dense(classes)]
+    )
+
+
+def _job(
+    builder: Callable[..., keras.Model] = _dense,
+    dataset: ImageDataset | None = None,
+    **arguments: Any,
+) -> TrainingJob:
+    recipe = arguments.pop("recipe", None) or _recipe()
+    return prepare(recipe, dataset or _stripes(), builder, **arguments)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def folder(place: Path) -> RunFolder:
+    return RunFolder.create(place / "runs", _recipe())
+
+
+@pytest.fixture(scope="module")
+def result(place: Path, folder: RunFolder) -> TrainingResult:
+    return train(_job(initialization_seed=0), folder, place / "models" / "3")
+
+
+def test_training_executes_the_plan_and_learns(result: TrainingResult, folder: RunFolder) -> None:
+    assert result.updates == UPDATES == Ledger.load(folder.ledger).updates
+    assert [row.updates for row in result.rows] == [5, 10]
+    assert result.accuracy > 0.9
+    assert result.discarded_examples == 0
+    assert result.seconds > 0
+
+
+def test_the_recorded_epsilon_is_that_of_the_executed_updates(
+    result: TrainingResult, folder: RunFolder
+) -> None:
+    (segment,) = Ledger.load(folder.ledger).segments
+    event = accounting.poisson_gaussian_event(segment.noise_multiplier, BATCH / EXAMPLES, UPDATES)
+
+    assert result.guarantee is not None
+    assert result.guarantee.valid
+    assert result.guarantee.epsilon == accounting.epsilon_by_pld(event, 1e-3)
+    assert result.rows[-1].epsilon == pytest.approx(result.guarantee.epsilon)
+    assert 7.9 < result.guarantee.epsilon <= 8.0
+
+
+def test_the_model_carries_guarantee_classes_and_test_metrics(result: TrainingResult) -> None:
+    assert result.model_path.name == "3"
+    extra = result.model_path / "assets.extra"
+    record = json.loads((extra / "privacy.json").read_text())
+
+    assert json.loads((extra / "classes.json").read_text()) == ["rows", "columns"]
+    metrics = {each["name"]: each["value"] for each in record["evaluation"]["metrics"]}
+    assert metrics == {"accuracy": result.accuracy, "loss": result.loss}
+
+
+def test_the_exported_model_is_the_one_that_was_tested(result: TrainingResult) -> None:
+    dataset = _stripes()
+    serve = tf.saved_model.load(str(result.model_path)).signatures["serving_default"]
+
+    logits = serve(images=tf.constant(dataset.test_images, tf.float32))["logits"].numpy()
+
+    assert (logits.argmax(axis=1) == dataset.test_labels).mean() == pytest.approx(result.accuracy)
+
+
+def test_the_log_and_the_curve_are_there(result: TrainingResult, folder: RunFolder) -> None:
+    assert len(folder.metrics.read_text().splitlines()) == 1 + EPOCHS
+    assert folder.learning_curve.read_bytes().startswith(b"\x89PNG")
+    assert any(folder.events.iterdir())
+
+
+def test_the_initialisation_seed_fixes_the_weights_and_nothing_else() -> None:
+    first, second, other = (_job(initialization_seed=seed).model for seed in (1, 1, 2))
+
+    assert np.array_equal(first.weights[0], second.weights[0])
+    assert not np.array_equal(first.weights[0], other.weights[0])
+
+
+def test_two_runs_from_one_initialisation_differ(
+    place: Path, result: TrainingResult
+) -> None:
+    again = train(
+        _job(initialization_seed=0),
+        RunFolder.create(place / "runs", _recipe()),
+        place / "again" / "1",
+    )
+
+    assert again.loss != result.loss
+
+
+def test_a_known_key_repeats_the_run_and_makes_it_invalid(tmp_path: Path) -> None:
+    results = []
+    for name in ("1", "2"):
+        folder = RunFolder.create(tmp_path / "runs", _recipe())
+        key = SecretKey.from_seed(5)
+        job = _job(initialization_seed=0)
+        results.append(train(job, folder, tmp_path / name, key=key))
+
+    assert results[0].loss == pytest.approx(results[1].loss, rel=1e-5)
+    assert all(each.guarantee is not None and not each.guarantee.valid for each in results)
+
+
+def test_an_existing_version_is_refused_before_training(
+    tmp_path: Path, folder: RunFolder
+) -> None:
+    (tmp_path / "1").mkdir()
+
+    with pytest.raises(InputError, match="never overwritten; the next free version is 2"):
+        train(_job(), folder, tmp_path / "1")
+
+
+def test_a_version_that_appears_meanwhile_is_neither_overwritten_nor_costs_the_run(
+    tmp_path: Path,
+) -> None:
+    run = RunFolder.create(tmp_path / "runs", _recipe())
+    destination = tmp_path / "models" / "1"
+
+    result = train(
+        _job(),
+        run,
+        destination,
+        observers=(lambda _: destination.mkdir(parents=True, exist_ok=True),),
+    )
+
+    assert result.model_path == tmp_path / "models" / "2"
+    assert not any(destination.iterdir())
+
+
+def test_a_layer_that_mixes_examples_is_refused_before_the_first_update(tmp_path: Path) -> None:
+    def mixing(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
+        inner = _dense(input_shape, classes)
+        return keras.Sequential(
+            [keras.Input(input_shape), keras.layers.BatchNormalization(), *inner.layers]
+        )
+
+    run = RunFolder.create(tmp_path / "runs", _recipe())
+
+    with pytest.raises(InputError, match="use GroupNormalization"):
+        train(_job(mixing), run, tmp_path / "models" / "1")
+
+    assert not run.metrics.exists()
+    assert not (tmp_path / "models").exists()
+
+
+class _Root(keras.layers.Layer):
+    """Adds the root of a weighted mean, whose gradient is not a number for a black image."""
+
+    def build(self, input_shape: Any) -> None:
+        self.scale = self.add_weight(shape=(1,), initializer="ones", name="scale")
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        brightness = keras.ops.mean(inputs + 1.0, axis=(1, 2, 3), keepdims=True)
+        return inputs + keras.ops.sqrt(keras.ops.abs(self.scale * brightness))
+
+
+def _rooted(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            _Root(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(classes),
+        ]
+    )
+
+
+def test_an_example_without_a_finite_gradient_is_left_out_and_reported(tmp_path: Path) -> None:
+    job = _job(_rooted, _stripes(first_image=0))
+    run = RunFolder.create(tmp_path / "runs", _recipe())
+    sampled = job.plan.batches(
+        job.dataset.train_images, job.dataset.train_labels, SecretKey.from_seed(2)
+    )
+    drawn = sum(0 in sampled.sample(update) for update in range(UPDATES))
+
+    result = train(job, run, tmp_path / "models" / "1", key=SecretKey.from_seed(2))
+
+    assert drawn > 0
+    assert result.discarded_examples == drawn
+    assert np.isfinite(result.loss)
+
+
+def test_a_run_that_diverges_writes_no_model(tmp_path: Path) -> None:
+    def overflowing(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
+        inner = _dense(input_shape, classes)
+        return keras.Sequential([keras.Input(input_shape), *inner.layers, keras.layers.Rescaling(1e30)])
+
+    job = _job(overflowing, recipe=_recipe(learning_rate=1e30))
+    run = RunFolder.create(tmp_path / "runs", _recipe())
+
+    with pytest.raises(InputError, match=r"diverged: the test loss is (nan|inf) after 10 updates"):
+        train(job, run, tmp_path / "models" / "1")
+
+    assert not (tmp_path / "models").exists()
+    assert Ledger.load(run.ledger).updates == UPDATES
+    assert run.learning_curve.exists()
+
+
+def test_too_little_memory_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+    monkeypatch.setattr(training.PrivateModel, "fit", exhausted)
+    run = RunFolder.create(tmp_path / "runs", _recipe())
+
+    with pytest.raises(InputError, match="gradients of 64 examples at once do not fit"):
+        train(_job(), run, tmp_path / "models" / "1")
+
+
+def test_training_without_privacy_learns_and_claims_nothing(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "runs", _recipe())
+    # Unclipped, a learning rate that suits clipped gradients diverges.
+    job = _job(recipe=_recipe(learning_rate=1.0))
+
+    result = train_without_privacy(job, run)
+
+    assert result.accuracy > 0.9
+    assert result.guarantee is None
+    assert result.updates == UPDATES
+    assert all(row.epsilon is None for row in result.rows)
+    assert result.model_path == run.model_without_privacy
+    assert not run.ledger.exists()
+    loaded = keras.models.load_model(result.model_path)
+    logits = loaded.predict(job.dataset.test_images.astype("float32"), verbose=0)
+    found = (logits.argmax(axis=1) == job.dataset.test_labels).mean()
+    assert found == pytest.approx(result.accuracy)
+
+
+def test_the_hardware_of_a_gpu_is_recorded(
+    result: TrainingResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert result.guarantee is not None
+    monkeypatch.setattr(hardware, "accelerators", lambda: ["2 x NVIDIA H200"])
+
+    recorded = training._with_hardware(result.guarantee)
+
+    assert recorded.provenance.hardware == "2 x NVIDIA H200"
+    assert recorded.sentence() == result.guarantee.sentence()
+
+
+def test_equal_accelerators_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["A", "A", "B"]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: [*range(len(names))])
+    monkeypatch.setattr(
+        tf.config.experimental,
+        "get_device_details",
+        lambda device: {"device_name": names[device]},
+    )
+
+    assert hardware.accelerators() == ["2 x A", "B"]
+
+
+def test_the_time_of_a_run_is_estimated_from_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = _job()
+    longer = dataclasses.replace(
+        job.recipe, privacy=dataclasses.replace(job.recipe.privacy, epochs=20 * EPOCHS)
+    )
+    monkeypatch.setattr("tfdpzoo.training_time._seconds_by_chunk", lambda job, chunk: 0.5)
+
+    seconds = estimate_seconds(job)
+
+    # 400 sampled examples, half a chunk lost an update, and 2 * 50 tests at a third of the cost.
+    assert seconds == pytest.approx(0.5 * (400 / 64 + 5 + 100 / 3 / 64))
+    assert estimate_seconds(_job(recipe=longer)) == pytest.approx(20 * seconds, rel=0.02)
+
+
+def test_a_chunk_is_timed_without_private_examples() -> None:
+    seconds = estimate_seconds(_job())
+
+    assert 0 < seconds < 60
