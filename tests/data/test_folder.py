@@ -80,7 +80,8 @@ def test_one_colour_image_makes_every_image_rgb(tmp_path):
 
 
 def test_hidden_files_are_not_data(tmp_path):
-    hidden = dict.fromkeys((".DS_Store", "train/.x.png", "train/cat/._z.jpg", "train/.tmp/a.png"), b"") | {"train/cat/Thumbs.db": b""}
+    names = (".DS_Store", "train/.x.png", "train/cat/._z.jpg", "train/.tmp/a.png")
+    hidden = dict.fromkeys((*names, "train/cat/Thumbs.db"), b"")
     assert load_folder(write(tmp_path, two_classes() | hidden)).examples == 4
 
 
