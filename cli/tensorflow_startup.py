@@ -22,9 +22,9 @@ _NO_GPU = (
 def start_tensorflow() -> None:
     """Imports TensorFlow and finds its devices; takes seconds the first time.
 
-    On a terminal a spinner shows on stdout. What TensorFlow's C++ code writes to stderr meanwhile is
-    printed only if it fails. Later its log is off, unless TF_CPP_MIN_LOG_LEVEL says otherwise: it
-    reports errors that are none, and the real ones are Python exceptions.
+    On a terminal a spinner shows on stdout. What TensorFlow's C++ code writes to stderr meanwhile
+    is printed only if it fails. Later its log is off, unless TF_CPP_MIN_LOG_LEVEL says otherwise:
+    it reports errors that are none, and the real ones are Python exceptions.
     """
     if "tensorflow" in sys.modules:
         return

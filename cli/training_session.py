@@ -49,6 +49,9 @@ def run_training(order: TrainingOrder) -> None:
     """
     console = open_console(stderr=order.as_json)
     _print_warnings(console, order)
+    notice = _notice_without_gpu(order)
+    if notice is not None:
+        console.print(notice, style="yellow", soft_wrap=True)
     with busy(console, f"reading {order.recipe.dataset}"):
         dataset = data.load(
             order.recipe.dataset, data_dir=order.data_dir, image_size=order.recipe.image_size
@@ -62,12 +65,13 @@ def run_training(order: TrainingOrder) -> None:
             result = _train(order, job, folder, console)
         except KeyboardInterrupt as interrupt:
             raise StoppedByUserError(_stopped(order, job, folder)) from interrupt
-    if order.record is not None:
-        row = ResultRow.of_run(job, result, seed_class=_seed_class(order), command=order.command)
-        append_result(order.record, row)
     _print_summary(console, order, job, folder, result)
     if order.as_json:
         print_json(_fields(order, job, folder, result))
+    # Last, so that a table that cannot be written to any more hides nothing of the above.
+    if order.record is not None:
+        row = ResultRow.of_run(job, result, seed_class=_seed_class(order), command=order.command)
+        append_result(order.record, row)
 
 
 def _prepare(order: TrainingOrder, dataset: ImageDataset) -> TrainingJob:
@@ -106,6 +110,20 @@ def _key(order: TrainingOrder) -> SecretKey:
     if order.insecure_seed is None:
         return SecretKey.generate()
     return SecretKey.from_seed(order.insecure_seed)
+
+
+def _notice_without_gpu(order: TrainingOrder) -> str | None:
+    """What to say before the default recipe starts on a machine without a GPU."""
+    entry = catalog.entry(order.recipe.model)
+    if order.recipe.name != entry.default_recipe or entry.cpu_recipe is None:
+        return None
+    if hardware.accelerators():
+        return None
+    return (
+        f"This machine has no GPU, for which the recipe {entry.cpu_recipe} is made (--recipe "
+        f"{entry.cpu_recipe}). How long {order.recipe.name} takes here is measured on the first "
+        "updates."
+    )
 
 
 def _estimate(order: TrainingOrder, job: TrainingJob, seconds: float) -> str:

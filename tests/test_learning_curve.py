@@ -27,7 +27,9 @@ _BLUE, _ORANGE = (31, 119, 180), (255, 127, 14)
 
 def _rows(epochs: int, epsilon: float | None) -> list[EpochRow]:
     return [
-        dataclasses.replace(ROW, epoch=epoch, updates=10 * epoch, epsilon=epsilon and epoch * epsilon)
+        dataclasses.replace(
+            ROW, epoch=epoch, updates=10 * epoch, epsilon=epsilon and epoch * epsilon
+        )
         for epoch in range(1, epochs + 1)
     ]
 

@@ -31,7 +31,11 @@ def observed(folder: Path) -> list[EpochRow]:
     inputs, labels = np.ones((_EXAMPLES, 4), "float32"), np.arange(_EXAMPLES) % 3
     rows: list[EpochRow] = []
     log = MetricsLog(
-        folder / "metrics.csv", folder / "events", _BATCH, lambda updates: updates / 2, (rows.append,)
+        folder / "metrics.csv",
+        folder / "events",
+        _BATCH,
+        lambda updates: updates / 2,
+        (rows.append,),
     )
     model.fit(
         inputs,

@@ -34,7 +34,7 @@ def draw_learning_curve(rows: Sequence[EpochRow], title: str, path: str | Path) 
     spent = [row.epsilon for row in rows if row.epsilon is not None]
     if spent:
         privacy = accuracy.twinx()
-        privacy.plot(updates, spent, color="tab:orange", label="epsilon")
+        privacy.plot(updates, spent, color="tab:orange", marker=marker)
         privacy.set_ylabel("epsilon spent", color="tab:orange")
         privacy.set_ylim(bottom=0)
     figure.savefig(str(path), dpi=120)

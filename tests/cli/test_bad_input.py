@@ -69,9 +69,7 @@ def test_an_unknown_data_set_names_the_nearest(refused: Refused) -> None:
         ("architecture.widht=2", "'architecture.width'"),
     ],
 )
-def test_an_unknown_key_names_the_nearest(
-    refused: Refused, assignment: str, nearest: str
-) -> None:
+def test_an_unknown_key_names_the_nearest(refused: Refused, assignment: str, nearest: str) -> None:
     sentence = refused(*DIGITS, "--set", assignment)
 
     assert f"no recipe key named '{assignment.partition('=')[0]}'; did you mean" in sentence
@@ -116,9 +114,7 @@ def test_training_without_an_epsilon_is_refused(refused: Refused) -> None:
         ("1", "must be above 0 and below 1, got 1.0"),
     ],
 )
-def test_a_delta_that_claims_nothing_is_refused(
-    refused: Refused, delta: str, reason: str
-) -> None:
+def test_a_delta_that_claims_nothing_is_refused(refused: Refused, delta: str, reason: str) -> None:
     assert reason in refused(*DIGITS, "--delta", delta)
 
 
@@ -325,9 +321,7 @@ def test_options_that_contradict_no_dp_are_refused(
 
 
 @pytest.mark.parametrize("command", ["verify", "evaluate"])
-def test_a_path_that_is_no_model_is_refused(
-    refused: Refused, tmp_path: Path, command: str
-) -> None:
+def test_a_path_that_is_no_model_is_refused(refused: Refused, tmp_path: Path, command: str) -> None:
     dataset = ("--dataset", "digits") if command == "evaluate" else ()
     (tmp_path / "empty").mkdir()
 
@@ -362,7 +356,7 @@ def test_an_incomplete_plan_is_refused(
         ("--batch-size", "60000", "batch_size is 60000 but there are only 50000 examples"),
         ("--epochs", "0", "epochs is 0.0; it must be a finite number above zero"),
         ("--clip-norm", "-1", "clip_norm is -1.0; it must be a finite number above zero"),
-        ("--examples", "0", "30 epochs of 0 examples in batches of 1024 make no update at all"),
+        ("--examples", "0", "examples is 0; it must be a whole number above zero"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(

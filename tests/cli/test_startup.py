@@ -41,8 +41,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ["train", "--help"],
         ["list"],
         ["list", "--json"],
-        ["plan", "--epsilon", "8", "--delta", "1e-5", "--examples", "1000", "--batch-size", "100"]
-        + ["--updates", "10"],
+        ["plan", "smoothnet", "--recipe", "digits", "--noise-multiplier", "1", "--updates", "10"],
         ["plan", "smoothnet", "--recipe", "digits", "--epochs", "1"],
         ["train", "smothnet", "--epsilon", "1"],
         ["verify", "nowhere"],

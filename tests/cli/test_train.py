@@ -263,9 +263,7 @@ def test_training_without_privacy_says_so_first_and_last(bare_output: str, folde
     assert row["epsilon"] == row["delta"] == ""
 
 
-def test_training_without_privacy_writes_into_its_run_alone(
-    bare_output: str, folder: Path
-) -> None:
+def test_training_without_privacy_writes_into_its_run_alone(bare_output: str, folder: Path) -> None:
     (run,) = (folder / "bare").iterdir()
 
     assert (run / "not-private.keras").is_file()
@@ -287,6 +285,20 @@ def test_a_long_run_without_a_gpu_names_the_small_recipe(
         "takes about 40 minutes (--recipe cifar10-cpu). Going on."
     )
     assert training_session._estimate(order, _Job(), 40.0) == "Estimated time: about 40 seconds."
+
+
+def test_the_default_recipe_without_a_gpu_names_the_small_one_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order = _order(dataset="cifar10")
+
+    monkeypatch.setattr(training_session.hardware, "accelerators", list)
+    notice = training_session._notice_without_gpu(order)
+    monkeypatch.setattr(training_session.hardware, "accelerators", lambda: ["NVIDIA H200"])
+
+    assert notice is not None
+    assert notice.startswith("This machine has no GPU, for which the recipe cifar10-cpu is made")
+    assert training_session._notice_without_gpu(order) is None
 
 
 def test_a_long_run_on_other_data_names_the_small_recipe_without_a_time(

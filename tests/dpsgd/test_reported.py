@@ -1,4 +1,4 @@
-"""REPORTED: what a second round of the audit found. Each test fails until it is refused or mended."""
+"""REPORTED: what a second round of the audit found. Each test fails until that is mended."""
 
 from __future__ import annotations
 

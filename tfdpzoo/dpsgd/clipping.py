@@ -53,6 +53,8 @@ def clip_and_sum(
         clip_norm: C, the largest Euclidean norm.
     """
     norms = tf.sqrt(tf.add_n([gradient.squared_norms() for gradient in gradients]))
+    # One row for each example: more rows than examples would each be clipped to C.
+    norms = tf.ensure_shape(norms, weights.shape)
     kept = tf.logical_and(tf.math.is_finite(norms), weights > 0)
     factors = tf.where(kept, clip_factors(norms, clip_norm), tf.zeros_like(norms)) * weights
 

@@ -175,6 +175,13 @@ class PrivateModel(keras.Model):
         """
         self._require_ready()
         self._require_poisson(batches, *misplaced)
+        for callback in callbacks or []:
+            _require_untrained_eyes(callback)
+        decided = sorted(kwargs.keys() & _DECIDED_BY_THE_PLAN)
+        if decided:
+            raise InputError(
+                f"fit does not take {', '.join(decided)}: the plan decides what a batch is."
+            )
         first = self.ledger.updates
         remaining = self.plan.updates - first
         if remaining <= 0:
@@ -265,11 +272,22 @@ class PrivateModel(keras.Model):
             planned_updates=self.plan.updates,
             target_epsilon=self.plan.epsilon,
             engine=self.engine_name,
-            precision=self.model.dtype_policy.compute_dtype,
+            precision=self._compute_precision(),
             neighboring_relation="ADD_OR_REMOVE_ONE",
             weaknesses=tuple(sorted(weaknesses)),
             provenance=Provenance.current(hardware=", ".join(accelerators()) or None),
         )
+
+    def load_weights(self, *args: Any, **kwargs: Any) -> None:
+        """Refuses: weights come without the ledger of the updates that made them."""
+        raise InputError(
+            "Weights cannot be loaded into a PrivateModel: its guarantee would not count the "
+            "updates that made them. Public weights are loaded into the model before it is wrapped."
+        )
+
+    def _compute_precision(self) -> str:
+        dtypes = {layer.compute_dtype for layer in self.model._flatten_layers()}
+        return "bfloat16" if "bfloat16" in dtypes else "float32"
 
     def _add_weight_losses(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """Adds the gradients of weight regularisers, which depend on no example, after noise."""
@@ -353,7 +371,31 @@ class PrivateModel(keras.Model):
 
 
 _PROBED_LABELS = 4
+_DECIDED_BY_THE_PLAN = frozenset(
+    {
+        "batch_size",
+        "class_weight",
+        "initial_epoch",
+        "sample_weight",
+        "shuffle",
+        "steps_per_epoch",
+        "validation_split",
+    }
+)
 _FIXED_SEED = "The sampling or the noise was drawn from a fixed, known seed."
+
+
+def _require_untrained_eyes(callback: keras.callbacks.Callback) -> None:
+    """Refuses callbacks that change the run by training metrics, which have no noise."""
+    monitored = getattr(callback, "monitor", None)
+    if isinstance(callback, keras.callbacks.TerminateOnNaN):
+        monitored = "loss"
+    if isinstance(monitored, str) and not monitored.startswith("val_"):
+        raise InputError(
+            f"The callback {type(callback).__name__} acts on {monitored!r}, a metric of the "
+            "training data, which is not differentially private; let it monitor a metric of the "
+            "validation data."
+        )
 
 
 class _Bookkeeping(keras.callbacks.Callback):

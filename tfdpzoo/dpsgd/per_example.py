@@ -163,14 +163,30 @@ def differentiate_one_by_one(
         image, label = row
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            prediction = model(image[None], training=training)
+            prediction = tf.cast(model(image[None], training=training), tf.float32)
             losses = loss(label[None], prediction)
         zero = tf.UnconnectedGradients.ZERO
         gradients = tape.gradient(losses, variables, unconnected_gradients=zero)
-        return [tf.convert_to_tensor(each) for each in gradients], prediction[0], losses[0]
+        return [tf.cast(each, tf.float32) for each in gradients], prediction[0], losses[0]
 
-    gradients, predictions, losses = tf.vectorized_map(one_example, (images, labels))
+    if seed_generators(model):
+        # Vectorised, all examples would share one draw of a dropout mask.
+        signature = ([tf.float32] * len(variables), tf.float32, tf.float32)
+        results = tf.map_fn(one_example, (images, labels), fn_output_signature=signature)
+    else:
+        results = tf.vectorized_map(one_example, (images, labels))
+    gradients, predictions, losses = results
     return Differentiated([Instantiated(each) for each in gradients], predictions, losses)
+
+
+def seed_generators(layer: keras.layers.Layer) -> list[keras.random.SeedGenerator]:
+    """Returns the generators of random numbers of a layer and of the layers inside it."""
+    found = {
+        id(generator): generator
+        for part in layer._flatten_layers()
+        for generator in getattr(part, "_seed_generators", ())
+    }
+    return list(found.values())
 
 
 Differentiate = Callable[..., Differentiated]

@@ -118,6 +118,14 @@ def _require_matching(examples: int, images: np.ndarray, labels: np.ndarray) -> 
             f"The plan is for {examples} examples but there are {len(images)} images; "
             "calibrate a plan with the number of images that you train on."
         )
+    if images.dtype.kind not in "uif":
+        raise InputError(f"The images are of the type {images.dtype}; numbers are needed.")
+    if labels.dtype.kind not in "uifb" or not np.isfinite(labels).all():
+        raise InputError(
+            f"The labels (type {labels.dtype}) must be whole numbers from 0 on, or one-hot rows."
+        )
+    if labels.dtype.kind == "f" and labels.ndim == 1 and (labels != np.floor(labels)).any():
+        raise InputError("The labels are not whole numbers; a label is the number of a class.")
     if len(labels) != len(images):
         raise InputError(f"There are {len(images)} images but {len(labels)} labels.")
     if images.ndim != 4:

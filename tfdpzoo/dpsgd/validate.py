@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdpzoo.dpsgd.losses import PerExampleLoss
-from tfdpzoo.dpsgd.per_example import Differentiate, recorded_calls
+from tfdpzoo.dpsgd.per_example import Differentiate, recorded_calls, seed_generators
 from tfdpzoo.errors import InputError
 
 _PROBES = 3
@@ -21,6 +21,8 @@ _SEED = 20220509
 _SAME = 1e-3
 # What is missed when a use of a variable is missed is far larger than the rounding of a sum.
 _EQUAL_GRADIENTS = {"float32": 1e-3, "bfloat16": 1e-1}
+
+_WRITING = ("Assign", "ResourceScatter", "ResourceApply", "PyFunc", "EagerPyFunc")
 
 _MIXING_LAYERS = {
     keras.layers.BatchNormalization: (
@@ -131,7 +133,7 @@ def rules_see_examples(model: keras.Model) -> bool:
         for call in recorded_calls(model, images[:rows]):
             if any(source.shape.rank == 0 or source.shape[0] != rows for source in call.sources):
                 return False
-            if not call.has_rule and any(_generators(part) for part in _walk(call.layer)):
+            if not call.has_rule and seed_generators(call.layer):
                 return False
     return True
 
@@ -190,12 +192,8 @@ def _walk(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
             yield part
 
 
-def _generators(layer: keras.layers.Layer) -> list[keras.random.SeedGenerator]:
-    return list(getattr(layer, "_seed_generators", ()))
-
-
-def _random_states(model: keras.Model) -> list[tf.Variable]:
-    return [generator.state.value for part in _walk(model) for generator in _generators(part)]
+def _random_states(layer: keras.layers.Layer) -> list[tf.Variable]:
+    return [generator.state.value for generator in seed_generators(layer)]
 
 
 def _problems_of_state(model: keras.Model) -> Iterator[str]:
@@ -208,22 +206,22 @@ def _problems_of_state(model: keras.Model) -> Iterator[str]:
     )
     allowed = {id(state.handle) for state in _random_states(model)}
     captured = {id(inner): outer for outer, inner in graph.captures}
-    written = [
-        operation.inputs[0]
-        for operation in graph.get_operations()
-        if operation.type.startswith("Assign")
-    ]
-    if any(id(captured.get(id(resource))) not in allowed for resource in written):
+    writing = [each for each in graph.get_operations() if each.type.startswith(_WRITING)]
+    inner_functions = graph.as_graph_def().library.function
+    hidden = [node.op for each in inner_functions for node in each.node_def]
+    if any(id(captured.get(id(each.inputs[0]))) not in allowed for each in writing) or any(
+        operation.startswith(_WRITING) for operation in hidden
+    ):
         yield (
-            "A training pass changes its state (a running mean or the like), which would leak "
-            "examples past the noise; use layers without such state."
+            "A training pass changes its state (a running mean or the like) or calls Python code "
+            "that may, which would leak examples past the noise; use layers without such state."
         )
     if len(model.losses) > sum(v.regularizer is not None for v in model.trainable_variables):
         yield "It adds a loss in its call (add_loss), which is not clipped; leave it out."
 
 
 def _problems_of_probe(model: keras.Model) -> Iterator[str]:
-    images = probe_images(model)
+    images = probe_images(model, 2 * _PROBES)
     states = _random_states(model)
     before = [state.numpy() for state in states]
     draws = range(_RANDOM_PASSES if states else 1)
@@ -250,7 +248,12 @@ class _Probe:
         self.draws = draws
 
     def problems(self, images: tf.Tensor) -> Iterator[str]:
-        """Yields what moving one image at a time shows, at most one reason."""
+        """Yields what replacing one image at a time shows, at most one reason.
+
+        Args:
+            images: The images, and as many to replace them by.
+        """
+        images, replacements = images[:_PROBES], images[_PROBES:]
         reference = self._outputs_and_gradients(images)
         if not all(bool(tf.reduce_all(tf.math.is_finite(each))) for each in reference):
             yield (
@@ -259,11 +262,14 @@ class _Probe:
             )
             return
         if self._differs(reference, self._outputs_and_gradients(images), range(_PROBES)):
-            # Random numbers that cannot be repeated: what moves is not to be told from them.
+            yield (
+                "It draws random numbers that cannot be repeated, so that it cannot be checked; "
+                "draw them by keras.random with a keras.random.SeedGenerator, as Dropout does."
+            )
             return
         for moved in range(_PROBES):
             others = [row for row in range(_PROBES) if row != moved]
-            changed = tf.tensor_scatter_nd_update(images, [[moved]], 0.3 * images[moved][None])
+            changed = tf.tensor_scatter_nd_update(images, [[moved]], replacements[moved][None])
             if self._differs(reference, self._outputs_and_gradients(changed), others):
                 yield (
                     "It mixes examples: changing one image of a batch moves the output or the "
@@ -296,8 +302,12 @@ def _differ(before: tf.Tensor, after: tf.Tensor) -> bool:
     return not bool(tf.reduce_max(tf.abs(before - after)) <= _SAME * scale)
 
 
-def probe_images(model: keras.Model) -> tf.Tensor:
-    """Returns a few random images between 0 and 2, of the shape that a model takes.
+def probe_images(model: keras.Model, number: int = _PROBES) -> tf.Tensor:
+    """Returns random images between 0 and 2, of the shape that a model takes.
+
+    Args:
+        model: A built model.
+        number: How many images.
 
     Raises:
         InputError: The model was not built yet, or has more than one input or output.
@@ -309,7 +319,7 @@ def probe_images(model: keras.Model) -> tf.Tensor:
             f"{model.name} must have one input and one output to be trained privately."
         )
     sides = [side or _UNKNOWN_SIDE for side in _input_shape(model)[1:]]
-    values = np.random.default_rng(_SEED).uniform(0.0, 2.0, (_PROBES, *sides))
+    values = np.random.default_rng(_SEED).uniform(0.0, 2.0, (number, *sides))
     return tf.constant(values, tf.float32)
 
 
