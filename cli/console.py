@@ -27,6 +27,11 @@ def open_console(*, stderr: bool = False) -> Console:
     return console
 
 
+def say(console: Console, text: str, style: str | None = None) -> None:
+    """Prints a text: wrapped between words on a terminal, in one line elsewhere."""
+    console.print(text, style=style, soft_wrap=not console.is_terminal)
+
+
 def facts(rows: Iterable[tuple[str, str]], title: str | None = None) -> Table:
     """Returns a table of names and values."""
     table = Table(

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tfdpzoo.cli import options
-from tfdpzoo.cli.console import facts, open_console, print_json
+from tfdpzoo.cli.console import facts, open_console, print_json, say
 from tfdpzoo.errors import InputError
 
 _EXAMPLES = """\b
@@ -53,11 +53,11 @@ def evaluate(
         print_json({"path": str(folder), "dataset": loaded.name, **fields})
         return
     console = open_console()
-    console.print(
+    say(
+        console,
         f"{folder} on the {found.examples:,} test images of {loaded.name}: "
         f"{found.accuracy:.2%} right, mean loss {found.loss:.4f}.",
         style="bold",
-        soft_wrap=True,
     )
     console.print(
         facts(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfdpzoo.cli import options
-from tfdpzoo.cli.console import columns, facts, open_console, print_json
+from tfdpzoo.cli.console import columns, facts, open_console, print_json, say
 from tfdpzoo.recipe import Recipe
 from tfdpzoo.zoo import catalog
 
@@ -46,10 +46,10 @@ def show(model: str, recipe_name: str | None, as_json: bool) -> None:
     _print_model(console, entry, recipe, network)
     _print_recipe(console, entry, recipe)
     others = [name for name in entry.recipes if name != recipe.name]
-    console.print(
+    say(
+        console,
         f"\nOther recipes, for `tfdpzoo show {model} --recipe NAME`: {', '.join(others)}.",
         style="dim",
-        soft_wrap=True,
     )
 
 
@@ -130,7 +130,7 @@ def _print_model(
             f"(recipe {recipe.name})",
         ),
     ]
-    console.print(f"{entry.name}: {entry.description}", style="bold", soft_wrap=True)
+    say(console, f"{entry.name}: {entry.description}", style="bold")
     console.print(facts(rows))
     console.print()
     layers = [

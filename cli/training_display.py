@@ -11,23 +11,18 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from tfdpzoo.cli.console import say
 from tfdpzoo.cli.duration import clock, duration_in_words
 from tfdpzoo.cli.pace import Pace
 from tfdpzoo.metrics_log import EpochRow
 from tfdpzoo.privacy.statement import round_up
 from tfdpzoo.training import TrainingJob
 
-_HEAD = (
-    "epoch",
-    "updates",
-    "epsilon",
-    "test accuracy",
-    "test loss",
-    "training accuracy*",
-    "examples/s",
-    "time",
-)
-_NOT_PRIVATE = "* of the sampled training examples: not differentially private, not for publication"
+_HEAD = ("epoch", "updates", "epsilon", "test accuracy", "training*", "examples/s", "time")
+_NOT_PRIVATE = "* on training examples: not differentially private, not for publication"
+# Of the bar's line without the bar, and with room for the ^C that a terminal prints.
+_WIDTH_OF_DETAILS = 92
+_WIDE_TERMINAL = 100
 # The accountant takes a tenth of a second; this leaves nearly all of the time to training.
 _ACCOUNTING_SHARE = 0.05
 _SECONDS_BETWEEN_LINES = 60.0
@@ -68,8 +63,7 @@ class TrainingDisplay(keras.callbacks.Callback):
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            # Narrow enough for the ^C that a terminal prints not to break the line.
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=min(40, max(5, console.width - _WIDTH_OF_DETAILS))),
             TextColumn("{task.completed:,}/{task.total:,} updates"),
             TextColumn("{task.fields[details]}"),
             console=console,
@@ -95,12 +89,14 @@ class TrainingDisplay(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Prints the head of the epochs' lines."""
         self._pace = Pace(self._job.plan.updates)
-        self._console.print(_NOT_PRIVATE, style="dim", soft_wrap=True)
-        self._console.print(self._line(_HEAD), style="bold", soft_wrap=True)
+        say(self._console, _NOT_PRIVATE, style="dim")
+        say(self._console, self._line(_HEAD), style="bold")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Names the epoch."""
-        self._progress.update(self._task, description=f"epoch {epoch + 1}/{self._job.epochs}")
+        wide = self._console.width >= _WIDE_TERMINAL
+        description = f"epoch {epoch + 1}/{self._job.epochs}" if wide else ""
+        self._progress.update(self._task, description=description)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Moves the bar."""
@@ -127,12 +123,11 @@ class TrainingDisplay(keras.callbacks.Callback):
             f"{row.updates:,}",
             "-" if row.epsilon is None else round_up(row.epsilon),
             f"{row.test_accuracy:.2%}",
-            f"{row.test_loss:.4f}",
             f"{row.training_accuracy:.2%}",
             f"{row.examples_per_second:,.0f}",
             clock(row.seconds),
         )
-        self._console.print(self._line(cells), soft_wrap=True)
+        say(self._console, self._line(cells))
         self._line_at = time.monotonic()
 
     def _line(self, cells: tuple[str, ...]) -> str:
@@ -164,6 +159,4 @@ class TrainingDisplay(keras.callbacks.Callback):
             return
         self._line_at = time.monotonic()
         done, all_of_them = self._pace.done, self._pace.updates
-        self._console.print(
-            f"{done:,} of {all_of_them:,} updates  {self._details()}", soft_wrap=True
-        )
+        say(self._console, f"{done:,} of {all_of_them:,} updates  {self._details()}")

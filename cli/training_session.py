@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from tfdpzoo import data, hardware
-from tfdpzoo.cli.console import busy, facts, open_console, print_json
+from tfdpzoo.cli.console import busy, facts, open_console, print_json, say
 from tfdpzoo.cli.duration import duration_in_words
 from tfdpzoo.cli.exits import StoppedByUserError
 from tfdpzoo.cli.plan_facts import plan_fields, plan_rows
@@ -51,7 +51,7 @@ def run_training(order: TrainingOrder) -> None:
     _print_warnings(console, order)
     notice = _notice_without_gpu(order)
     if notice is not None:
-        console.print(notice, style="yellow", soft_wrap=True)
+        say(console, notice, style="yellow")
     with busy(console, f"reading {order.recipe.dataset}"):
         dataset = data.load(
             order.recipe.dataset, data_dir=order.data_dir, image_size=order.recipe.image_size
@@ -88,7 +88,7 @@ def _train(
     order: TrainingOrder, job: TrainingJob, folder: RunFolder, console: Console
 ) -> TrainingResult:
     def advise(seconds: float) -> None:
-        console.print(_estimate(order, job, seconds), style="bold", soft_wrap=True)
+        say(console, _estimate(order, job, seconds), style="bold")
 
     display = TrainingDisplay(console, job, private=order.private, on_estimate=advise)
     with display:
@@ -201,9 +201,9 @@ def _stopped(order: TrainingOrder, job: TrainingJob, folder: RunFolder) -> str:
 
 def _print_warnings(console: Console, order: TrainingOrder) -> None:
     if not order.private:
-        console.print(NOT_PRIVATE, style="bold red", soft_wrap=True)
+        say(console, NOT_PRIVATE, style="bold red")
     if order.insecure_seed is not None:
-        console.print(INSECURE, style="bold red", soft_wrap=True)
+        say(console, INSECURE, style="bold red")
 
 
 def _print_summary(
@@ -214,21 +214,21 @@ def _print_summary(
     result: TrainingResult,
 ) -> None:
     console.print()
-    console.print(
+    say(
+        console,
         f"Test accuracy {result.accuracy:.2%} on {len(job.dataset.test_images):,} images, after "
         f"{result.updates:,} updates in {duration_in_words(result.seconds)}.",
         style="bold",
-        soft_wrap=True,
     )
     if result.guarantee is not None:
         style = "bold green" if result.guarantee.valid else "bold red"
-        console.print(result.guarantee.sentence(), style=style, soft_wrap=True)
+        say(console, result.guarantee.sentence(), style=style)
     if result.discarded_examples:
-        console.print(
+        say(
+            console,
             f"{result.discarded_examples:,} contributions had NaN or infinite gradients and "
             "counted as zero. This number is not differentially private.",
             style="yellow",
-            soft_wrap=True,
         )
     rows = [
         ("model", f"{result.model_path}"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tfdpzoo.cli import exits, options
-from tfdpzoo.cli.console import facts, open_console, print_json
+from tfdpzoo.cli.console import facts, open_console, print_json, say
 
 _EXAMPLES = """\b
 Example:
@@ -54,21 +54,21 @@ def verify(context: click.Context, path: Path, as_json: bool) -> None:
         )
     elif guarantee is not None:
         console = open_console()
-        console.print(f"{report.path} is intact.", style="green", soft_wrap=True)
+        say(console, f"{report.path} is intact.", style="green")
         console.print(
             facts(
                 [
-                    ("recorded epsilon", f"{guarantee.epsilon:.6g} at delta {guarantee.delta:g}"),
-                    ("recomputed epsilon", f"{report.recomputed_epsilon:.6g}"),
+                    ("recorded epsilon", f"{guarantee.epsilon:.4f} at delta {guarantee.delta:g}"),
+                    ("recomputed epsilon", f"{report.recomputed_epsilon:.4f}"),
                 ]
             )
         )
         style = "bold" if guarantee.valid else "bold red"
-        console.print(guarantee.sentence(), style=style, soft_wrap=True)
+        say(console, guarantee.sentence(), style=style)
     else:
         console = open_console()
-        console.print(f"{report.path} is NOT intact:", style="bold red", soft_wrap=True)
+        say(console, f"{report.path} is NOT intact:", style="bold red")
         for problem in report.problems:
-            console.print(f"- {problem}", soft_wrap=True)
+            say(console, f"- {problem}")
     if not report.ok:
         context.exit(exits.NOT_VERIFIED)

@@ -103,7 +103,8 @@ def test_training_without_an_epsilon_is_refused(refused: Refused) -> None:
     sentence = refused("train", "smoothnet", "--dataset", "digits")
 
     assert sentence.startswith("Give --epsilon")
-    assert "the recipe digits was made for 7." in sentence
+    made_for = catalog.recipe("smoothnet", "digits").privacy.epsilon
+    assert f"the recipe digits was made for {made_for:g}." in sentence
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,8 @@ def test_zero_updates_are_refused(refused: Refused) -> None:
 
 
 def test_a_warm_up_longer_than_the_run_is_refused(refused: Refused) -> None:
-    sentence = refused(*DIGITS, "--set", "epochs=1", "--set", "warmup_updates=99")
+    values = ("epochs=1", "batch_size=256", "warmup_updates=99")
+    sentence = refused(*DIGITS, *(text for value in values for text in ("--set", value)))
 
     assert "warmup_updates is 99, but the whole run has 5 updates" in sentence
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tfdpzoo.zoo import catalog
+
 Program = Callable[..., Any]
 
 _DATA = ("--delta", "1e-5", "--examples", "50000", "--batch-size", "1024")
@@ -42,9 +44,10 @@ def test_a_recipe_gives_what_is_not_given(program: Program) -> None:
     plan = json.loads(program(*arguments).out)
     given = json.loads(program(*arguments, "--epsilon", "1", "--examples", "2000").out)
 
-    assert (plan["examples"], plan["epsilon"], plan["updates"]) == (1433, 7.0, 5)
+    privacy = catalog.recipe("smoothnet", "digits").privacy
+    assert (plan["examples"], plan["epsilon"], plan["updates"]) == (1433, privacy.epsilon, 5)
     assert (given["examples"], given["epsilon"]) == (2000, 1.0)
-    assert given["delta"] == plan["delta"] == 1e-4
+    assert given["delta"] == plan["delta"] == privacy.delta
 
 
 def test_a_recipe_for_unknown_data_needs_the_number_of_examples(program: Program) -> None:

@@ -60,10 +60,16 @@ def test_elsewhere_there_are_lines_alone() -> None:
 
     head, line = shown.strip().splitlines()[-2:]
     assert head.split()[:3] == ["epoch", "updates", "epsilon"]
-    assert line.split() == ["1", "10", "1.50", "50.00%", "1.0000", "25.00%", "1,234", "1:15"]
+    assert line.split() == ["1", "10", "1.50", "50.00%", "25.00%", "1,234", "1:15"]
     assert "\x1b" not in shown
     # The columns are aligned on the right.
     assert line.index("10") + 2 == head.index("updates") + len("updates")
+
+
+def test_lines_fit_into_eighty_columns() -> None:
+    table = _shown(terminal=False).strip().splitlines()[-2:]
+
+    assert max(map(len, table)) <= 80
 
 
 def test_elsewhere_a_long_epoch_says_now_and_then_where_it_is(

@@ -9,7 +9,6 @@ import tensorflow as tf
 from reference_gradients import LOSS, clipped_sum, gradients_one_at_a_time
 
 import tfdpzoo
-from tfdpzoo.dpsgd.engine import ENGINES
 from tfdpzoo.dpsgd.execution import ExecutionSettings
 from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.noise import GaussianNoise
@@ -51,8 +50,14 @@ def small_model(*, regularizer=None, dtype=None) -> keras.Model:
     )
 
 
+def linear_model() -> keras.Model:
+    """For tests of what is counted: quick to trace."""
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((6, 6, 1)), layers.Flatten(), layers.Dense(CLASSES)])
+
+
 def private_model(plan, *, model=None, optimizer=None, metrics=None, compiling=None, **arguments):
-    private = PrivateModel(model or small_model(), plan, **{"key": KEY, **arguments})
+    private = PrivateModel(model or linear_model(), plan, **{"key": KEY, **arguments})
     private.compile(
         optimizer=optimizer or keras.optimizers.SGD(0.5),
         loss=CROSS_ENTROPY,
@@ -126,7 +131,8 @@ def test_every_update_is_the_definition():
     Float32 against float64 through three updates: 1e-5.
     """
     plan = plan_of(3)
-    trained = train(plan, averaging_decay=0, execution=ExecutionSettings(chunk=5))
+    settings = ExecutionSettings(chunk=5)
+    trained = train(plan, model=small_model(), averaging_decay=0, execution=settings)
     model = small_model()
     batches = plan.batches(IMAGES, LABELS, key=KEY)
     shapes = [variable.shape for variable in model.trainable_variables]
@@ -149,7 +155,7 @@ def test_without_noise_and_clipping_it_is_plain_sgd():
     private = private_model(plan, averaging_decay=0)
     private._noise.standard_deviation = 0.0
     private.fit(plan.batches(IMAGES, LABELS, key=KEY), verbose=0)
-    model = small_model()
+    model = linear_model()
     optimizer = keras.optimizers.SGD(0.5)
     batches = plan.batches(IMAGES, LABELS, key=KEY)
     for update in range(3):
@@ -169,17 +175,17 @@ def settings_runs() -> dict[str, list[np.ndarray]]:
     runs = {
         "default": {},
         "chunks of one": {"execution": ExecutionSettings(chunk=1)},
-        "chunks of seven": {"execution": ExecutionSettings(chunk=7)},
-        "eager": {"compiling": {"run_eagerly": True}},
-        "tf-privacy": {"engine": "tf-privacy"},
+        "tf-privacy": {"engine": "tf-privacy", "execution": ExecutionSettings(chunk=4)},
     }
     return {
-        name: weights_of(train(plan, optimizer=keras.optimizers.Adam(0.01), **run).model)
+        name: weights_of(
+            train(plan, model=small_model(), optimizer=keras.optimizers.Adam(0.01), **run).model
+        )
         for name, run in runs.items()
     }
 
 
-@pytest.mark.parametrize("name", ["chunks of one", "chunks of seven", "eager", "tf-privacy"])
+@pytest.mark.parametrize("name", ["chunks of one", "tf-privacy"])
 def test_settings_of_speed_change_nothing(settings_runs, name):
     """Adam divides by roots of small second moments: rounding of 1e-6 may become 1e-4 of a step."""
     for found, expected in zip(settings_runs[name], settings_runs["default"], strict=True):
@@ -190,6 +196,7 @@ def test_settings_of_speed_change_nothing(settings_runs, name):
 def test_xla_changes_nothing(settings_runs):
     private = train(
         plan_of(2),
+        model=small_model(),
         optimizer=keras.optimizers.Adam(0.01),
         execution=ExecutionSettings(jit_compile=True),
     )
@@ -197,14 +204,13 @@ def test_xla_changes_nothing(settings_runs):
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_the_same_keys_replay_a_run_and_others_do_not(settings_runs):
+def test_the_same_keys_replay_a_run_and_others_do_not():
     plan = plan_of(2)
-    adam = keras.optimizers.Adam(0.01)
-    again = weights_of(train(plan, optimizer=adam).model)
-    other = weights_of(train(plan, optimizer=adam, key=SecretKey.from_seed(1)).model)
-    for first, same, different in zip(settings_runs["default"], again, other, strict=True):
-        np.testing.assert_array_equal(first, same)
-        assert not np.allclose(first, different)
+    first, again = (weights_of(train(plan).model) for _ in range(2))
+    other = weights_of(train(plan, key=SecretKey.from_seed(1)).model)
+    for one, same, different in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert not np.allclose(one, different)
 
 
 def test_budget_is_hard():
@@ -242,11 +248,10 @@ def test_a_run_in_two_parts_is_the_run_in_one():
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-@pytest.mark.parametrize("moment", ["begin", "end"])
+@pytest.mark.parametrize(("moment", "error"), [("begin", KeyboardInterrupt), ("end", RuntimeError)])
 def test_interrupted_runs_count_the_update_in_progress(moment, error):
     plan = plan_of(7)
-    private = private_model(plan, compiling={"run_eagerly": True})
+    private = private_model(plan)
     with pytest.raises(error):
         private.fit(
             plan.batches(IMAGES, LABELS, key=KEY), callbacks=[Stop(3, moment, error)], verbose=0
@@ -267,9 +272,8 @@ def test_an_update_that_fails_is_counted():
     def broken(*arguments):
         raise RuntimeError("out of memory")
 
-    private._engine = broken
+    private._noise.draw = broken
     with pytest.raises(RuntimeError, match="out of memory"):
-        # The engine is chosen anew by `fit` only where it is the fast one.
         private.fit(plan.batches(IMAGES, LABELS, key=KEY), verbose=0)
     assert private.ledger.updates == 1
     assert int(private.executed_updates.numpy()) == 0
@@ -375,22 +379,31 @@ def test_schedules_count_updates():
     np.testing.assert_array_equal(history[2][0], history[1][0])
 
 
-def test_momentum_is_of_noised_gradients():
-    """Against Keras' optimizer on the same released gradients: whatever it does comes afterwards."""
+def test_momentum_comes_after_the_noise():
+    """Keras' own optimizer, given the released gradients, ends at the same weights."""
     plan = plan_of(3)
-    plain = train(plan, optimizer=keras.optimizers.SGD(1e-3), averaging_decay=0)
-    heavy = train(plan, optimizer=keras.optimizers.SGD(1e-3, momentum=0.9), averaging_decay=0)
-    start = weights_of(small_model())
-    changes = [weights_of(run.model)[0] - start[0] for run in (plain, heavy)]
-    # With steps this small the three gradients are nearly those of the start: 1 + 1.9 + 2.71.
-    assert np.linalg.norm(changes[1]) > 1.2 * np.linalg.norm(changes[0])
+    heavy = train(plan, optimizer=keras.optimizers.SGD(0.5, momentum=0.9), averaging_decay=0)
+    model, optimizer = linear_model(), keras.optimizers.SGD(0.5, momentum=0.9)
+    shapes = [variable.shape for variable in model.trainable_variables]
+    noise = GaussianNoise(KEY, shapes, plan.noise_multiplier * plan.clip_norm)
+    for update in range(3):
+        rows = plan.batches(IMAGES, LABELS, key=KEY).sample(update)
+        sums = clipped_sum(
+            gradients_one_at_a_time(model, IMAGES[rows], LABELS[rows]), plan.clip_norm
+        )
+        drawn = noise.draw(tf.constant(update, tf.int64))
+        released = [(total + draw) / BATCH for total, draw in zip(sums, drawn, strict=True)]
+        optimizer.apply(released, model.trainable_variables)
+    for found, expected in zip(weights_of(heavy.model), weights_of(model), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 class TestAverage:
     """The moving average is what is evaluated, predicted with and released."""
 
     @pytest.fixture(scope="class")
-    def trained(self):
+    @classmethod
+    def trained(cls):
         plan = plan_of(6)
         history = []
 
@@ -420,7 +433,7 @@ class TestAverage:
 
     def test_evaluate_and_predict_use_it(self, trained):
         private, history = trained
-        averaged = small_model()
+        averaged = linear_model()
         for variable, value in zip(
             averaged.trainable_variables, self.expected(history), strict=True
         ):
@@ -436,7 +449,7 @@ class TestAverage:
         private.evaluate(IMAGES, LABELS, verbose=0)
         with pytest.raises(KeyboardInterrupt), private.released_weights():
             raise KeyboardInterrupt
-        with pytest.raises(ValueError):
+        with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
             private.predict(np.zeros((2, 5, 5, 3), "float32"), verbose=0)
         for found, expected in zip(weights_of(private.model), history[-1], strict=True):
             np.testing.assert_array_equal(found, expected)
@@ -466,9 +479,9 @@ class TestAverage:
 def test_weight_regularizers_are_added_after_the_noise():
     """They depend on no example: neither clipped, nor divided by the batch."""
     plan = plan_of(1)
-    plain = train(plan, averaging_decay=0)
-    decayed = train(
-        plan, model=small_model(regularizer=keras.regularizers.L2(0.3)), averaging_decay=0
+    regular = small_model(regularizer=keras.regularizers.L2(0.3))
+    plain, decayed = (
+        train(plan, model=model, averaging_decay=0) for model in (small_model(), regular)
     )
     kernel = weights_of(small_model())[0]
     # The gradient of 0.3 |w|^2 is 0.6 w, and the learning rate 0.5.
@@ -487,27 +500,34 @@ def test_frozen_layers_get_neither_gradient_nor_noise():
         np.testing.assert_array_equal(variable.numpy(), value)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "engine",
+    ["fast", pytest.param("tf-privacy", marks=pytest.mark.slow)],  # Its loop is long.
+)
 def test_broken_examples_change_nothing_and_are_reported(engine):
-    """Pixels of 3e38 are finite, but nothing that is computed from them is."""
-    plan = plan_of(2)
+    """Pixels of 3e38 are finite, but nothing that is computed from them is.
+
+    The weights are those of a run in which the broken examples' share of the sum is left out.
+    """
+    plan = plan_of(1)
     images = IMAGES.copy()
-    images[[3, 17, 40]] = 3e38
-    model = keras.Sequential([keras.Input((6, 6, 1)), layers.Flatten(), layers.Dense(CLASSES)])
-    private = private_model(plan, model=model, engine=engine, averaging_decay=0)
     batches = plan.batches(images, LABELS, key=KEY)
-    private.fit(batches, verbose=0)
-    drawn = sum(np.isin(batches.sample(update), [3, 17, 40]).sum() for update in range(2))
-    assert int(private.discarded_examples.numpy()) == drawn > 0
-    assert all(np.isfinite(weights).all() for weights in weights_of(model))
-    # What the sum lacks is exactly those examples: a model trained without them is the same.
+    rows = batches.sample(0)
+    images[rows[:2]] = 3e38
+    private = train(plan, images=images, engine=engine, averaging_decay=0)
+    assert int(private.discarded_examples.numpy()) == 2
+    model = linear_model()
+    gradients = gradients_one_at_a_time(model, images[rows[2:]], LABELS[rows[2:]])
     shapes = [variable.shape for variable in model.trainable_variables]
-    noise = GaussianNoise(KEY, shapes, plan.noise_multiplier * plan.clip_norm)
-    keras.utils.set_random_seed(0)
-    reference = keras.models.clone_model(model)
-    reference.set_weights(weights_of(model))
-    for update in (1, 0):
-        assert noise.draw(tf.constant(update, tf.int64))[0].shape == shapes[0]
+    drawn = GaussianNoise(KEY, shapes, 1.1 * 0.8).draw(tf.constant(0, tf.int64))
+    for now, before, total, draw in zip(
+        weights_of(private.model),
+        weights_of(model),
+        clipped_sum(gradients, 0.8),
+        drawn,
+        strict=True,
+    ):
+        np.testing.assert_allclose(now, before - 0.5 * (total + draw) / BATCH, atol=1e-5)
 
 
 def test_losses_and_metrics_are_of_the_sampled_examples():
@@ -515,7 +535,7 @@ def test_losses_and_metrics_are_of_the_sampled_examples():
     private = private_model(plan, metrics=["accuracy"], execution=ExecutionSettings(chunk=32))
     batches = plan.batches(IMAGES, LABELS, key=KEY)
     rows = batches.sample(0)
-    logits = small_model()(IMAGES[rows]).numpy()
+    logits = linear_model()(IMAGES[rows]).numpy()
     history = private.fit(batches, verbose=0).history
     assert history["loss"][0] == pytest.approx(float(CROSS_ENTROPY(LABELS[rows], logits)), rel=1e-4)
     accuracy = np.mean(logits.argmax(axis=1) == LABELS[rows])
@@ -529,11 +549,11 @@ def test_types_of_labels(dtype):
     assert private.ledger.updates == 1
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "uint8"])
+@pytest.mark.parametrize("dtype", ["float64", "uint8"])
 def test_one_hot_labels_train_as_numbers_do(dtype):
     plan = plan_of(1)
     one_hot = np.eye(CLASSES, dtype=dtype)[LABELS]
-    private = PrivateModel(small_model(), plan, key=KEY)
+    private = PrivateModel(linear_model(), plan, key=KEY)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     private.compile(optimizer=keras.optimizers.SGD(0.5), loss=loss, run_eagerly=True)
     private.fit(plan.batches(IMAGES, one_hot, key=KEY), verbose=0)
@@ -586,7 +606,8 @@ class TestRefusals:
     """Each is one sentence, before anything was counted."""
 
     @pytest.fixture(scope="class")
-    def private(self):
+    @classmethod
+    def private(cls):
         return private_model(plan_of(2))
 
     @pytest.fixture(autouse=True)
@@ -633,7 +654,7 @@ class TestRefusals:
             private_model(plan_of(2), optimizer=optimizer)
 
     def test_loss_of_the_whole_batch(self):
-        private = PrivateModel(small_model(), plan_of(2))
+        private = PrivateModel(linear_model(), plan_of(2))
         with pytest.raises(InputError, match="one number for the whole batch"):
             private.compile(
                 optimizer="sgd", loss=lambda labels, logits: tf.reduce_mean(LOSS(labels, logits))
@@ -642,7 +663,7 @@ class TestRefusals:
 
     def test_unknown_engine(self):
         with pytest.raises(InputError, match="no engine named 'fats'; did you mean 'fast'"):
-            PrivateModel(small_model(), plan_of(2), engine="fats")
+            PrivateModel(linear_model(), plan_of(2), engine="fats")
 
     def test_model_that_mixes(self):
         model = keras.Sequential(
@@ -654,7 +675,7 @@ class TestRefusals:
     @pytest.mark.parametrize("decay", [1.0, -0.5])
     def test_decay_of_the_average(self, decay):
         with pytest.raises(InputError, match="averaging_decay"):
-            PrivateModel(small_model(), plan_of(2), averaging_decay=decay)
+            PrivateModel(linear_model(), plan_of(2), averaging_decay=decay)
 
     def test_saving_the_whole(self, private, tmp_path):
         with pytest.raises(NotImplementedError, match=r"Save the wrapped \.model"):
@@ -694,11 +715,11 @@ def test_without_a_key_every_run_has_other_noise():
 def test_empty_and_small_samples_train_with_metrics():
     """Expected batch 1: most samples have 0, 1 or 2 examples."""
     plan = PrivacyPlan.from_noise_multiplier(
-        noise_multiplier=2.0, delta=1e-3, examples=EXAMPLES, batch_size=1, updates=6
+        noise_multiplier=2.0, delta=1e-3, examples=EXAMPLES, batch_size=1, updates=4
     )
-    batches = plan.batches(IMAGES, LABELS, key=KEY)
-    assert min(len(batches.sample(update)) for update in range(6)) == 0
+    batches = plan.batches(IMAGES, LABELS, key=SecretKey.from_seed(3))
+    assert min(len(batches.sample(update)) for update in range(4)) == 0
     private = private_model(plan, metrics=["accuracy", keras.metrics.SparseCategoricalAccuracy()])
     history = private.fit(batches, verbose=0).history
-    assert private.ledger.updates == 6
+    assert private.ledger.updates == 4
     assert np.isfinite(history["loss"]).all() and np.isfinite(history["accuracy"]).all()

@@ -85,14 +85,18 @@ def test_mixing_behind_a_layer_that_removes_the_scale_is_refused(mix, normalizat
         require_private_trainable(model)
 
 
-def test_mixing_beside_random_numbers_that_cannot_be_repeated_is_refused():
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_mixing_beside_random_numbers_that_cannot_be_repeated_is_refused(shuffled):
     """Numbers of tf.random have no Keras seed; `tf.random.set_seed` makes them repeat, too."""
-    model = sequential(
-        layers.Flatten(),
-        Function(lambda x, training: x * tf.random.uniform(tf.shape(x)) if training else x),
-        Function(_centre_in_training),
-        layers.Dense(2),
-    )
+
+    def noisy(inputs, training):
+        return inputs * tf.random.uniform(tf.shape(inputs)) if training else inputs
+
+    def shuffle(inputs, training):
+        return tf.random.shuffle(inputs) if training else inputs
+
+    mixing = [shuffle] if shuffled else [noisy, _centre_in_training]
+    model = sequential(layers.Flatten(), *map(Function, mixing), layers.Dense(2))
     with pytest.raises(InputError):
         require_private_trainable(model)
 
