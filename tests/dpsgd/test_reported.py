@@ -16,6 +16,7 @@ from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.dpsgd.validate import require_private_trainable
 from tfdpzoo.errors import InputError
+from tfdpzoo.zoo.smoothnet.architecture import smoothnet
 
 layers = keras.layers
 KEY = SecretKey.from_seed(0)
@@ -209,3 +210,37 @@ def test_labels_that_are_no_classes_are_a_clear_error(plan, labels):
 def test_images_that_are_no_numbers_are_a_clear_error(plan):
     with pytest.raises(InputError, match="type"):
         fit(sequential(layers.Flatten(), layers.Dense(2)), plan, images=IMAGES.astype(object))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"width": float("nan")},
+        {"width": float("inf")},
+        {"width": "8"},
+        {"depth": float("nan")},
+        {"depth": "2"},
+        {"classes": 2.5},
+        {"classes": "3"},
+        {"input_shape": (8.5, 8, 3)},
+        {"input_shape": (None, 8, 3)},
+        {"input_shape": 8},
+        {"width": 0.125, "connections": "residual", "input_shape": (8, 8, 3)},
+    ],
+    ids=str,
+)
+def test_numbers_of_smoothnet_that_are_none_are_a_clear_error(arguments):
+    """Or build: a residual network of fewer channels than the image has."""
+    try:
+        smoothnet(**{"width": 1, "depth": 1, **arguments})
+    except InputError:
+        return
+    assert arguments.get("connections") == "residual"
+
+
+def test_the_average_is_not_the_weights_themselves(plan):
+    """A `keras.Variable` made of another's value shares it: the average never differs."""
+    private = fit(sequential(layers.Flatten(), layers.Dense(2)), plan, averaging_decay=0.9)
+    last = private.model.trainable_variables[0].numpy()
+    with private.released_weights() as model:
+        assert not np.allclose(model.trainable_variables[0].numpy(), last)
