@@ -32,7 +32,8 @@ class WeightAverage:
         self.decay = decay
         self.variables = variables
         self.averages = [
-            keras.Variable(variable.value, trainable=False, name=f"average_of_{variable.name}")
+            # Of a copy: made of a variable, a Keras variable shares its storage.
+            keras.Variable(variable.numpy(), trainable=False, name=f"average_of_{variable.name}")
             for variable in variables
         ]
 

@@ -7,6 +7,8 @@ authors' `PrivateModelArchitectures`, the residual and plain ones their `DPBench
 
 from __future__ import annotations
 
+import math
+import numbers
 from typing import Any
 
 import keras
@@ -133,7 +135,7 @@ def _residual_unit(inputs: Any, channels: int, halve: bool, block: dict, name: s
 
 
 def _shortcut(inputs: Any, channels: int, halve: bool, name: str) -> Any:
-    """Subsamples the input and appends channels of zeros, so that the shortcut has no weights."""
+    """Subsamples the input and appends channels of zeros (or drops some): it has no weights."""
     shortcut = inputs
     if halve:
         # The strided convolution drops an odd last row and column; the shortcut must drop it too.
@@ -141,7 +143,7 @@ def _shortcut(inputs: Any, channels: int, halve: bool, name: str) -> Any:
         shortcut = shortcut[:, :height:2, :width:2, :]
     missing = channels - inputs.shape[-1]
     if missing <= 0:
-        return shortcut
+        return shortcut[..., :channels]
     padded = keras.ops.pad(shortcut, [(0, 0), (0, 0), (0, 0), (0, missing)])
     return keras.layers.Identity(name=f"{name}_shortcut")(padded)
 
@@ -186,18 +188,24 @@ def _require_buildable(
 ) -> None:
     if connections not in CONNECTIONS:
         raise unknown_name("kind of connections", connections, CONNECTIONS)
-    if int(_BASE_CHANNELS[0] * width) < 1:
-        raise InputError(f"width is {width!r}; SmoothNet needs at least 0.125 (one channel).")
-    if int(depth) != depth or depth < 1:
+    if not isinstance(width, int | float) or not 1 <= _BASE_CHANNELS[0] * width < math.inf:
+        raise InputError(f"width is {width!r}; SmoothNet needs a number from 0.125 (one channel).")
+    if not _is_whole(depth) or depth < 1:
         raise InputError(f"depth is {depth!r}; SmoothNet needs a whole number of blocks from 1 on.")
-    if classes < 2:
-        raise InputError(f"classes is {classes!r}; a classifier needs at least 2.")
+    if not _is_whole(classes) or classes < 2:
+        raise InputError(f"classes is {classes!r}; a classifier needs a whole number from 2 on.")
+    sides = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
     if (
-        len(input_shape) != 3
-        or min(input_shape[:2]) < SMALLEST_SIDE
-        or input_shape[2] not in (1, 3)
+        len(sides) != 3
+        or not all(_is_whole(side) for side in sides)
+        or min(sides[:2]) < SMALLEST_SIDE
+        or sides[2] not in (1, 3)
     ):
         raise InputError(
-            f"input_shape is {tuple(input_shape)}; SmoothNet takes (height, width, channels) with "
+            f"input_shape is {input_shape!r}; SmoothNet takes (height, width, channels) with "
             f"sides of at least {SMALLEST_SIDE} and 1 or 3 channels."
         )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
