@@ -19,9 +19,11 @@ def test_every_engine_has_a_default_chunk():
         assert ExecutionSettings(chunk=7).chunk_for(engine) == 7
 
 
-@pytest.mark.parametrize("chunk", [0, -1])
-def test_chunk_of_no_example(chunk):
-    with pytest.raises(InputError, match=f"chunk is {chunk}; it must be at least one example"):
+@pytest.mark.parametrize("chunk", [0, -1, 1.5, True, "8"])
+def test_chunk_of_no_whole_example(chunk):
+    with pytest.raises(
+        InputError, match=f"chunk is {chunk!r}; it must be a whole number of examples"
+    ):
         ExecutionSettings(chunk=chunk)
 
 

@@ -58,10 +58,35 @@ def test_bfloat16_predictions_give_float32_losses():
     assert loss(tf.constant(LABELS), tf.cast(LOGITS, tf.bfloat16)).dtype == tf.float32
 
 
-def test_a_mean_over_the_batch_is_refused():
-    loss = per_example_loss(lambda labels, outputs: tf.reduce_mean(tf.square(labels - outputs)))
-    with pytest.raises(InputError, match="one number for the whole batch"):
-        loss(tf.zeros((4, 2)), tf.ones((4, 2)))
+def _missing_axis(labels, outputs):
+    return tf.square(labels - outputs)  # (B,) minus (B, 1) is (B, B).
+
+
+def _of_the_batch(labels, outputs):
+    return tf.reduce_mean(tf.square(labels[:, None] - outputs))
+
+
+def _balanced(labels, outputs):
+    same = tf.reduce_sum(tf.cast(labels[:, None] == labels, tf.float32), axis=1)
+    return tf.square(labels - outputs[:, 0]) / same
+
+
+@pytest.mark.parametrize("function", [_missing_axis, _of_the_batch, _balanced])
+@pytest.mark.parametrize("examples", [3, 20])
+def test_examples_are_alone_whatever_the_function_makes_of_a_batch(function, examples):
+    """Eagerly one after the other, vectorised, and in a graph: neither values nor gradients mix."""
+    random = np.random.default_rng(0)
+    labels = tf.constant(random.integers(0, 3, examples), tf.float32)
+    outputs = tf.constant(random.normal(size=(examples, 1)), tf.float32)
+    loss = per_example_loss(function)
+    for compute in (loss, tf.function(loss.__call__)):
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            losses = compute(labels, outputs)
+            last = losses[-1]
+        np.testing.assert_allclose(losses, tf.square(labels - outputs[:, 0]), rtol=1e-6)
+        gradient = tape.gradient(last, outputs).numpy()
+        assert not gradient[:-1].any() and gradient[-1] != 0
 
 
 @pytest.mark.parametrize("loss", [None, ["mse", "mse"], ("mse",), {"logits": "mse"}])

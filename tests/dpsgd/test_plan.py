@@ -54,7 +54,7 @@ def test_paper_setting():
     assert plan.sampling_rate == 1024 / 50_000
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(
     epsilon=st.floats(0.3, 12.0),
     batch_size=st.integers(1, 1_000),

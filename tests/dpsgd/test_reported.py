@@ -6,12 +6,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from reference_gradients import (
+    clipped_sum,
+    examples_of,
+    gradients_one_at_a_time,
+    relative_error,
+)
 
 from tfdpzoo.dpsgd.clipping import clip_and_sum
 from tfdpzoo.dpsgd.gradients import Instantiated
 from tfdpzoo.dpsgd.losses import per_example_loss
 from tfdpzoo.dpsgd.model import PrivateModel
-from tfdpzoo.dpsgd.per_example import differentiate_one_by_one
+from tfdpzoo.dpsgd.per_example import differentiate, differentiate_one_by_one
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.dpsgd.validate import require_private_trainable
@@ -244,3 +250,100 @@ def test_the_average_is_not_the_weights_themselves(plan):
     last = private.model.trainable_variables[0].numpy()
     with private.released_weights() as model:
         assert not np.allclose(model.trainable_variables[0].numpy(), last)
+
+
+# Third round. Privacy.
+
+
+class Reversed(layers.Layer):
+    """Calls a layer on the batch in another order, and undoes that: it mixes nothing.
+
+    As layers do that sort sequences by length.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(3, activation="tanh")
+
+    def build(self, shape):
+        self.dense.build(shape)
+
+    def call(self, inputs):
+        return self.dense(inputs[::-1])[::-1]
+
+
+def test_rows_of_a_layer_in_another_order_are_not_taken_for_their_examples(plan):
+    """Row i of the inner layer is another example: removing one moves the sum by 1.3 C."""
+    private = fit(sequential(layers.Flatten(), Reversed(), layers.Dense(2)), plan)
+    scales = np.array([1, 10, 0.1, 5, 2, 0.01], "float32")[:, None, None, None]
+    images, labels = tf.constant(IMAGES[:6] * scales), tf.constant(LABELS[:6])
+    found = private._engine(images, labels, tf.ones(6)).gradients
+    each = gradients_one_at_a_time(private.model, images.numpy(), labels.numpy())
+    assert relative_error(found, clipped_sum(each, plan.clip_norm)) < 1e-5
+
+
+class RemembersElsewhere(layers.Layer):
+    """Writes a part of a variable, or a table: resources that no `Assign` or `Scatter` writes."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.how = how
+        self.sum = tf.Variable(tf.zeros(16), trainable=False)
+        self.table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.float32, 0.0)
+
+    def call(self, inputs):
+        total = tf.reduce_sum(inputs, axis=0)
+        if self.how == "slice":
+            self.sum[:4].assign(total[:4])
+        else:
+            self.table.insert(tf.constant([1], tf.int64), total[:1])
+        return inputs
+
+
+@pytest.mark.parametrize("how", ["slice", "table"])
+def test_state_that_is_written_by_other_operations_is_refused(how):
+    """Better than a list of what writes: what may read, of all operations that take a resource."""
+    model = sequential(layers.Flatten(), RemembersElsewhere(how), layers.Dense(2))
+    with pytest.raises(InputError, match="state"):
+        require_private_trainable(model)
+
+
+def test_updates_outside_of_fit_do_not_come_for_free(plan):
+    """A loop of one's own over `train_step` changes the weights past the ledger."""
+    private = PrivateModel(sequential(layers.Flatten(), layers.Dense(2)), plan)
+    private.compile(optimizer="sgd", loss=CROSS_ENTROPY)
+    batch = plan.batches(IMAGES, LABELS).batch(0)
+    try:
+        private.train_step(tuple(tf.constant(values) for values in batch))
+        guarantee = private.guarantee()
+    except InputError:
+        return
+    assert guarantee.epsilon > 0 or not guarantee.valid
+
+
+# Third round. Correctness.
+
+
+def test_children_without_weights_are_told_that_they_train():
+    """In the generic way a layer is called again, and must hand `training` on to its children."""
+
+    class Louder(layers.Layer):
+        def call(self, inputs, training=None):
+            return 3.0 * inputs if training else inputs
+
+    class Unit(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.louder = Louder()
+
+        def build(self, shape):
+            self.gain = self.add_weight(shape=(shape[-1],))
+
+        def call(self, inputs):
+            return self.louder(inputs) * self.gain
+
+    model = sequential(layers.Flatten(), Unit(), layers.Dense(2))
+    loss = per_example_loss(CROSS_ENTROPY)
+    found = differentiate(model, loss, tf.constant(IMAGES[:3]), tf.constant(LABELS[:3]))
+    each = gradients_one_at_a_time(model, IMAGES[:3], LABELS[:3])
+    assert relative_error(examples_of(found, 3), each) < 1e-5

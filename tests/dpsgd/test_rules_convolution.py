@@ -52,7 +52,7 @@ def extent(kernel: int, dilation: int) -> int:
     return (kernel - 1) * dilation + 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(
     configurations,
     steps,
@@ -70,7 +70,7 @@ def test_convolution(configuration, step, channels, sides, seed):
     assert rule_for(layer) is not None
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     configurations, st.integers(1, 3), st.integers(1, 3), st.integers(1, 3),
     st.tuples(*[st.integers(4, 9)] * 2), st.integers(0, 99),

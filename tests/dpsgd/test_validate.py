@@ -298,6 +298,14 @@ def _of_the_largest(labels, outputs):
     return losses / tf.reduce_max(losses)
 
 
+def test_a_loss_of_the_whole_batch_is_refused():
+    def loss(labels, outputs):
+        return tf.reduce_mean(tf.square(labels - outputs))
+
+    with pytest.raises(InputError, match="one number for the whole batch"):
+        require_isolated_losses(per_example_loss(loss), 3, EYE)
+
+
 @pytest.mark.parametrize("loss", [_minus_mean, _contrastive, _of_the_largest])
 def test_losses_that_mix_examples_are_refused(loss):
     with pytest.raises(InputError, match="The loss mixes examples"):

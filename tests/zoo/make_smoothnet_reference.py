@@ -5,8 +5,8 @@ Not part of the tests, since PyTorch is none of the project's requirements. It w
     python tests/zoo/make_smoothnet_reference.py tests/zoo/smoothnet_reference.npz
 
 with torch 2.13 on a CPU. The modules follow the authors' `PrivateModelArchitectures` (Remerscheid
-with torch 2.13 on a CPU. The modules follow the authors' `PrivateModelArchitectures` (Remerscheid
-change, so that only the logits need be kept.
+et al. 2022, arXiv 2205.04095). Weights and images are drawn by NumPy's `RandomState`, whose numbers
+never change, so that only the logits need be kept.
 """
 
 from __future__ import annotations

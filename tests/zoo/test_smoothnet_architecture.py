@@ -205,11 +205,11 @@ def test_saved_and_loaded_it_is_the_same(connections, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"width": 0.1}, "width is 0.1; SmoothNet needs at least 0.125"),
+        ({"width": 0.1}, "width is 0.1; SmoothNet needs a number from 0.125"),
         ({"width": -1}, "width is -1"),
         ({"depth": 0}, "depth is 0; SmoothNet needs a whole number of blocks"),
         ({"depth": 1.5}, "depth is 1.5"),
-        ({"classes": 1}, "classes is 1; a classifier needs at least 2"),
+        ({"classes": 1}, "classes is 1; a classifier needs a whole number from 2 on"),
         ({"input_shape": (7, 8, 3)}, r"input_shape is \(7, 8, 3\); SmoothNet takes"),
         ({"input_shape": (8, 8, 2)}, "1 or 3 channels"),
         ({"input_shape": (8, 8)}, r"input_shape is \(8, 8\)"),

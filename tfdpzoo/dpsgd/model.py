@@ -263,6 +263,8 @@ class PrivateModel(keras.Model):
         weaknesses = set(self._weaknesses)
         if self._key.reproducible:
             weaknesses.add(_FIXED_SEED)
+        if int(self.executed_updates.numpy()) > self.ledger.updates:
+            weaknesses.add(_PAST_THE_LEDGER)
         return PrivacyGuarantee.state(
             segments=self.ledger.segments,
             delta=self.plan.delta,
@@ -382,6 +384,7 @@ _DECIDED_BY_THE_PLAN = frozenset(
         "validation_split",
     }
 )
+_PAST_THE_LEDGER = "Updates were executed outside of fit, which the ledger did not count."
 _FIXED_SEED = "The sampling or the noise was drawn from a fixed, known seed."
 
 

@@ -33,11 +33,13 @@ class TappedCall:
         layer: The layer.
         arguments: What it was called with, positional and named.
         sources: Its output, before the activation where the layer has a rule.
+        training: What the model's layers are told, as in Keras.
     """
 
     layer: keras.layers.Layer
     arguments: tuple[tuple, dict[str, Any]]
     sources: list[tf.Tensor]
+    training: bool
 
     @property
     def has_rule(self) -> bool:
@@ -49,7 +51,9 @@ class TappedCall:
         (output_gradient,) = source_gradients
         rule = rule_for(self.layer)
         if rule is None or rule.from_output is None:
-            return generic_gradients(self.layer, self.arguments, output_gradient)
+            return generic_gradients(
+                self.layer, self.arguments, output_gradient, training=self.training
+            )
         inputs = tf.cast(_first_argument(self.arguments), tf.float32)
         return rule.from_output(self.layer, inputs, tf.cast(output_gradient, tf.float32))
 
@@ -119,7 +123,7 @@ def differentiate(
     """
     calls: list[LayerCall] = []
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        with _recording(layers_with_weights(model), calls, tape):
+        with _recording(layers_with_weights(model), calls, tape, training):
             predictions = model(images, training=training)
         losses = loss(labels, predictions)
         total_loss = tf.reduce_sum(losses)
@@ -197,7 +201,7 @@ def recorded_calls(model: keras.Model, images: tf.Tensor) -> list[LayerCall]:
     calls: list[LayerCall] = []
     with (
         tf.GradientTape(watch_accessed_variables=False) as tape,
-        _recording(layers_with_weights(model), calls, tape),
+        _recording(layers_with_weights(model), calls, tape, training=False),
     ):
         model(images, training=False)
     return calls
@@ -222,13 +226,16 @@ def layers_with_weights(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 @contextlib.contextmanager
 def _recording(
-    layers: list[keras.layers.Layer], calls: list[LayerCall], tape: tf.GradientTape
+    layers: list[keras.layers.Layer],
+    calls: list[LayerCall],
+    tape: tf.GradientTape,
+    training: bool,
 ) -> Iterator[None]:
     """Lets every call of `layers` add a `LayerCall`; the layers are as before afterwards."""
     try:
         for layer in layers:
             # Past Keras' attribute tracking: this is no state of the layer.
-            vars(layer)["call"] = _recorded_call(layer, calls, tape)
+            vars(layer)["call"] = _recorded_call(layer, calls, tape, training)
         yield
     finally:
         for layer in layers:
@@ -236,7 +243,10 @@ def _recording(
 
 
 def _recorded_call(
-    layer: keras.layers.Layer, calls: list[LayerCall], tape: tf.GradientTape
+    layer: keras.layers.Layer,
+    calls: list[LayerCall],
+    tape: tf.GradientTape,
+    training: bool,
 ) -> Callable[..., tf.Tensor]:
     call = type(layer).call.__get__(layer)
     rule = rule_for(layer)
@@ -251,7 +261,7 @@ def _recorded_call(
     def _tap(output: tf.Tensor, args: tuple, kwargs: dict[str, Any]) -> tf.Tensor:
         output = tf.identity(output)
         tape.watch(output)
-        calls.append(TappedCall(layer, (args, kwargs), [output]))
+        calls.append(TappedCall(layer, (args, kwargs), [output], training))
         return output
 
     if rule is None or rule.expanded is None:

@@ -14,6 +14,8 @@ def generic_gradients(
     layer: keras.layers.Layer,
     arguments: tuple[tuple, dict[str, Any]],
     output_gradients: tf.Tensor,
+    *,
+    training: bool,
 ) -> list[PerExampleGradient]:
     """Differentiates a layer's call example by example, in one vectorised pass.
 
@@ -21,6 +23,7 @@ def generic_gradients(
         layer: The layer whose trainable variables are asked for.
         arguments: What it was called with; every tensor among them has an example in each row.
         output_gradients: The loss gradient at the call's output, `(B, ...)`.
+        training: What the model's layers are told, as in Keras.
     """
     leaves = tf.nest.flatten(arguments)
     batched = [leaf for leaf in leaves if tf.is_tensor(leaf)]
@@ -34,7 +37,7 @@ def generic_gradients(
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables:
                 tape.watch(variable)
-            output = layer(*args, **kwargs)
+            output = layer(*args, **{**kwargs, "training": training})
         return tape.gradient(
             output,
             variables,
