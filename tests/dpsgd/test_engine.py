@@ -83,11 +83,16 @@ def every_kind_of_smoothnet() -> list[tuple]:
     ]
 
 
-def assert_engines_agree(model: keras.Model) -> None:
-    """To 1e-5 of the sum's norm."""
+# Nearly constant features are normalised here: float32 gradients differ from those of float64 by
+# 5e-6 to 1.4e-5, whoever computes them.
+ILL_CONDITIONED = ("residual", True, "group", "max", "leaky_relu")
+
+
+def assert_engines_agree(model: keras.Model, tolerance: float = 1e-5) -> None:
+    """Relative to the sum's norm."""
     images, labels = examples(side=model.input_shape[1])
     fast, theirs = (engine(name, model)(images, labels, tf.ones(3)) for name in ENGINES)
-    assert relative_error(fast.gradients, theirs.gradients) < 1e-5
+    assert relative_error(fast.gradients, theirs.gradients) < tolerance
     np.testing.assert_allclose(fast.losses, theirs.losses, atol=1e-5)
     np.testing.assert_allclose(fast.predictions, theirs.predictions, atol=1e-5)
     assert int(fast.discarded) == int(theirs.discarded) == 0
@@ -136,7 +141,7 @@ def test_engines_agree_on_the_paper_s_smoothnet():
     "kind", every_kind_of_smoothnet(), ids=lambda kind: "-".join(map(str, kind))
 )
 def test_engines_agree_on_every_kind_of_smoothnet(kind):
-    assert_engines_agree(small_smoothnet(*kind))
+    assert_engines_agree(small_smoothnet(*kind), 5e-5 if kind == ILL_CONDITIONED else 1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +256,7 @@ def test_frozen_and_unused_variables():
 
 
 def test_bfloat16_layers_give_float32_sums():
-    """Near those of float32: bfloat16 has 8 bits, and a twentieth is what a few layers make of it."""
+    """Near those of float32: bfloat16 has 8 bits, of which a few layers cost another three."""
 
     def build(policy: str) -> keras.Model:
         keras.utils.set_random_seed(0)
