@@ -68,7 +68,7 @@ def _run(request: pytest.FixtureRequest, arguments: list[str]) -> tuple[str, str
 def test_the_plan_is_printed_before_training(private_output: str) -> None:
     plan, _, training = private_output.partition("epoch  updates")
 
-    assert "1,433 training and 364 test images of 8 x 8 x 1, 10 classes" in plan
+    assert "1,433 training and 364 test images of 16 x 16 x 1, 10 classes" in plan
     assert "256 of 1,433 examples an update on average (q = 0.1786)" in plan
     assert f"{UPDATES} (1.965 epochs)" in plan
     assert "sigma = " in plan
@@ -196,7 +196,8 @@ def test_an_altered_model_does_not_verify(
 def test_the_trained_model_is_evaluated(
     private_output: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["evaluate", "saved_models/smoothnet-digits", "--dataset", "digits"]
+    data = ("--dataset", "digits", "--image-size", "16")
+    arguments = ["evaluate", "saved_models/smoothnet-digits", *data]
 
     assert main([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -214,9 +215,9 @@ def test_evaluating_on_images_of_another_shape_is_refused(
 ) -> None:
     arguments = ["evaluate", "saved_models/smoothnet-digits", "--dataset", "digits"]
 
-    assert main([*arguments, "--image-size", "16"]) == 2
+    assert main(arguments) == 2
 
-    assert "The model takes images of shape 8 x 8 x 1" in capsys.readouterr().err
+    assert "The model takes images of shape 16 x 16 x 1" in capsys.readouterr().err
 
 
 def test_json_is_alone_on_stdout(insecure_output: tuple[str, str]) -> None:
