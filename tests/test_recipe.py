@@ -205,7 +205,7 @@ def test_settings_are_those_with_a_meaning(recipe: Recipe) -> None:
         ('"digits"', '"digits"\nimage_size = 4', "image_size must be at least 8, got 4."),
         ('"digits"', '"digits"\naveraging_decay = 1', "at least 0 and below 1, got 1.0."),
         ('"digits"', '"digits"\nexecution = 4', "execution must be a table, got 4."),
-        ("[sources]", "[execution]\nchunk = 0\n[sources]", "chunk is 0; it must be at least"),
+        ("[sources]", "[execution]\nchunk = 0\n[sources]", "chunk is 0; it must be a whole number"),
         ("[sources]", "[execution]\nchunk = 1.5\n[sources]", "execution.chunk must be a whole"),
     ],
 )

@@ -386,7 +386,7 @@ def test_an_error_of_the_program_is_reported_in_one_sentence(
 
 
 def test_ctrl_c_stops_with_one_sentence_and_keeps_the_ledger(tmp_path: Path) -> None:
-    arguments = [*SMALL, "--epsilon", "7", "--set", "epochs=100"]
+    arguments = [*SMALL, "--epsilon", "7", "--set", "epochs=2000"]
     process = subprocess.Popen(
         [sys.executable, "-m", "tfdpzoo.cli.main", *arguments],
         cwd=tmp_path,

@@ -17,7 +17,8 @@ class GaussianNoise:
         `standard_deviation` over all variables together, and independent of `draw(s)` for s != t,
         up to float32 and the quality of Philox-4x32-10 as a source of random bits. The same key and
         update give the same numbers, so an update that is repeated after a crash releases nothing
-        new.
+        new, as long as it is executed in the same way: XLA makes other normal numbers of the same
+        bits than TensorFlow's own kernels.
 
     Args:
         key: The secret.
