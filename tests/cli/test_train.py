@@ -393,6 +393,8 @@ def test_ctrl_c_stops_with_one_sentence_and_keeps_the_ledger(tmp_path: Path) -> 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A test run in the background of a shell hands on that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         _wait_for(lambda: _epochs(tmp_path) > 1 or process.poll() is not None)

@@ -76,17 +76,16 @@ def test_tied_weights_are_seen():
         np.testing.assert_allclose(now, before - 0.5 * (total + draw) / BATCH, atol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "int32", "uint8"])
+@pytest.mark.parametrize("dtype", ["float64", "uint8"])
 def test_types_of_labels(dtype):
     plan = plan_of(1)
     private = train(plan, labels=LABELS.astype(dtype), compiling={"run_eagerly": True})
     assert private.ledger.updates == 1
 
 
-@pytest.mark.parametrize("dtype", ["float64", "uint8"])
-def test_one_hot_labels_train_as_numbers_do(dtype):
+def test_one_hot_labels_train_as_numbers_do():
     plan = plan_of(1)
-    one_hot = np.eye(CLASSES, dtype=dtype)[LABELS]
+    one_hot = np.eye(CLASSES, dtype="uint8")[LABELS]
     private = PrivateModel(linear_model(), plan, key=KEY)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     private.compile(optimizer=keras.optimizers.SGD(0.5), loss=loss, run_eagerly=True)

@@ -143,3 +143,23 @@ def test_keys_whose_seed_is_close_to_overflow():
 def test_width_scales():
     for narrow, wide in zip(draw(0, width=1.0), draw(0, width=4.0), strict=True):
         np.testing.assert_allclose(wide, 4 * narrow, rtol=1e-6)
+
+
+@pytest.mark.slow  # XLA takes its time to compile.
+def test_noise_under_xla_is_as_good():
+    """Other numbers of the same law: normal, without a common stretch, a function of the key."""
+    noise = GaussianNoise(SecretKey.from_seed(0), SHAPES, WIDTH)
+    compiled = tf.function(noise.draw, jit_compile=True)
+    updates = [
+        [values.numpy() for values in compiled(tf.constant(update, tf.int64))]
+        for update in range(20)
+    ]
+    flat = [np.ravel(values) for variables in updates for values in variables]
+    everything = np.concatenate(flat)
+    assert stats.kstest(everything / WIDTH, "norm").pvalue > FALSE_ALARM
+    error = WIDTH / np.sqrt(2 * everything.size)
+    assert abs(everything.std() - WIDTH) < stats.norm.isf(FALSE_ALARM / 2) * error
+    triples = [row[i : i + 3].tobytes() for row in flat for i in range(row.size - 2)]
+    assert len(set(triples)) == len(triples)
+    for first, again in zip(updates[7], compiled(tf.constant(7, tf.int64)), strict=True):
+        np.testing.assert_array_equal(first, again)
