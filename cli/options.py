@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tfdpzoo.dpsgd.execution import DEFAULT_CHUNKS
+from tfdpzoo.dpsgd.execution import ENGINES
 
 _PATH = click.Path(path_type=Path)
 _LARGEST_SEED = 2**32 - 1
@@ -69,8 +69,8 @@ assignments = click.option(
 )
 engine = click.option(
     "--engine",
-    type=click.Choice(list(DEFAULT_CHUNKS)),
-    default=next(iter(DEFAULT_CHUNKS)),
+    type=click.Choice(ENGINES),
+    default=ENGINES[0],
     show_default=True,
     help="How per-example gradients are computed; tf-privacy is TF-Privacy's own path and slow.",
 )

@@ -115,7 +115,8 @@ def _recipes(draw: st.DrawFn) -> Recipe:
         image_size=draw(st.none() | st.integers(8, 512)),
         averaging_decay=draw(st.floats(0, 0.9999)),
         execution=ExecutionSettings(
-            chunk=draw(st.none() | st.integers(1, 4096)), jit_compile=draw(st.booleans())
+            chunk=draw(st.none() | st.integers(1, 4096)),
+            jit_compile=draw(st.sampled_from(["auto", "on", "off"])),
         ),
         sources=draw(st.dictionaries(st.sampled_from(keys), _TEXT)),
     )
@@ -205,7 +206,11 @@ def test_settings_are_those_with_a_meaning(recipe: Recipe) -> None:
         ('"digits"', '"digits"\nimage_size = 4', "image_size must be at least 8, got 4."),
         ('"digits"', '"digits"\naveraging_decay = 1', "at least 0 and below 1, got 1.0."),
         ('"digits"', '"digits"\nexecution = 4', "execution must be a table, got 4."),
-        ("[sources]", "[execution]\nchunk = 0\n[sources]", "chunk is 0; it must be a whole number"),
+        (
+            "[sources]",
+            "[execution]\nchunk = 0\n[sources]",
+            "execution.chunk must be at least 1, got 0",
+        ),
         ("[sources]", "[execution]\nchunk = 1.5\n[sources]", "execution.chunk must be a whole"),
     ],
 )
@@ -307,7 +312,7 @@ def test_settings_of_another_choice_fall_back(recipe: Recipe) -> None:
         ({"batch_size": "9" * 5000}, "privacy.batch_size must be a whole number, got '999"),
         ({"warmup_updates": "5"}, "optimizer.schedule = 'cosine'; optimizer.schedule is 'step'."),
         ({"schedule": "cosin"}, "no learning-rate schedule named 'cosin'; did you mean 'cosine'"),
-        ({"jit_compile": "yes"}, "execution.jit_compile must be true or false, got 'yes'."),
+        ({"jit_compile": "yes"}, "There is no way of compiling named 'yes'"),
         ({"dataset": " "}, "dataset must be text that is not empty"),
     ],
 )

@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from tfdpzoo import hardware, training
 from tfdpzoo.data import ImageDataset, Normalization
+from tfdpzoo.dpsgd.augmentation import Augmentation
+from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy import accounting
@@ -272,7 +274,7 @@ def test_too_little_memory_is_explained(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(training.PrivateModel, "fit", exhausted)
     run = RunFolder.create(tmp_path / "runs", _recipe())
 
-    with pytest.raises(InputError, match="gradients of 64 examples at once do not fit"):
+    with pytest.raises(InputError, match="gradients of one chunk of examples do not fit"):
         train(_job(), run, tmp_path / "models" / "1")
 
 
@@ -295,16 +297,41 @@ def test_training_without_privacy_learns_and_claims_nothing(tmp_path: Path) -> N
     assert found == pytest.approx(result.accuracy)
 
 
-def test_the_hardware_of_a_gpu_is_recorded(
-    result: TrainingResult, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert result.guarantee is not None
-    monkeypatch.setattr(hardware, "accelerators", lambda: ["2 x NVIDIA H200"])
+def test_the_hardware_of_a_gpu_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tfdpzoo.dpsgd.model.accelerators", lambda: ["2 x NVIDIA H200"])
+    job = _job()
 
-    recorded = training._with_hardware(result.guarantee)
+    recorded = PrivateModel(job.model, job.plan).guarantee()
 
     assert recorded.provenance.hardware == "2 x NVIDIA H200"
-    assert recorded.sentence() == result.guarantee.sentence()
+
+
+def test_a_recipe_of_bfloat16_and_views_trains_and_serves_float32(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(
+        _recipe(), precision="bfloat16", augmentation=Augmentation(multiplicity=2, flip=True)
+    )
+    run = RunFolder.create(tmp_path / "runs", recipe)
+    job = _job(recipe=recipe)
+
+    result = train(job, run, tmp_path / "models" / "1")
+
+    assert keras.config.dtype_policy().name == "float32"
+    assert "bfloat16" in {layer.compute_dtype for layer in job.model._flatten_layers()}
+    assert all(variable.dtype == "float32" for variable in job.model.trainable_variables)
+    assert result.guarantee is not None
+    assert result.guarantee.mechanism.compute_precision == "bfloat16"
+    assert result.guarantee.epsilon == pytest.approx(job.plan.epsilon, rel=1e-4)
+    assert result.accuracy > 0.9
+    assert Recipe.from_toml(run.recipe) == recipe
+
+
+def test_training_without_privacy_sees_the_views_as_well(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(
+        _recipe(learning_rate=1.0), augmentation=Augmentation(multiplicity=3, flip=True)
+    )
+    run = RunFolder.create(tmp_path / "runs", recipe)
+
+    assert train_without_privacy(_job(recipe=recipe), run).accuracy > 0.9
 
 
 def test_equal_accelerators_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,8 +354,8 @@ def test_the_time_of_a_run_is_estimated_from_chunks(monkeypatch: pytest.MonkeyPa
 
     seconds = estimate_seconds(job)
 
-    # 400 sampled examples, half a chunk lost an update, and 2 * 50 tests at a third of the cost.
-    assert seconds == pytest.approx(0.5 * (400 / 64 + 5 + 100 / 3 / 64))
+    # 400 sampled examples, and 2 * 50 tests at a third of the cost.
+    assert seconds == pytest.approx(0.5 * (400 + 100 / 3) / 64)
     assert estimate_seconds(_job(recipe=longer)) == pytest.approx(20 * seconds, rel=0.02)
 
 

@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tfdpzoo.dpsgd.clipped_sum import clipped_gradient_sum
     from tfdpzoo.dpsgd.model import PrivateModel
     from tfdpzoo.dpsgd.plan import PrivacyPlan
     from tfdpzoo.errors import InputError
@@ -27,6 +28,7 @@ __all__ = [
     "PrivacyPlan",
     "PrivateModel",
     "build",
+    "clipped_gradient_sum",
     "export",
     "verify",
 ]
@@ -37,6 +39,7 @@ _MODULES = {
     "PrivacyPlan": "tfdpzoo.dpsgd.plan",
     "PrivateModel": "tfdpzoo.dpsgd.model",
     "build": "tfdpzoo.zoo",
+    "clipped_gradient_sum": "tfdpzoo.dpsgd.clipped_sum",
     "export": "tfdpzoo.saved_model",
     "verify": "tfdpzoo.verification",
 }

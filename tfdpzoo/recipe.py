@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfdpzoo import toml
+from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.execution import ExecutionSettings
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.overrides import full_key, read_value
@@ -112,6 +113,7 @@ class OptimizerSettings:
 _TABLES: Mapping[str, type] = {
     "privacy": PrivacySettings,
     "optimizer": OptimizerSettings,
+    "augmentation": Augmentation,
     "execution": ExecutionSettings,
 }
 
@@ -131,6 +133,9 @@ class Recipe:
         image_size: Side in pixels to which images are brought, at least 8; None keeps their own.
         averaging_decay: Decay of the exponential moving average of the weights per update, at
             least 0 and below 1; 0 turns the average off.
+        augmentation: Random views of each example whose gradients are averaged before clipping.
+        precision: "float32", or "bfloat16" for layers that compute in it; weights, clipping, sums
+            and noise are float32 in any case.
         execution: How an update is computed.
         sources: For a dotted key such as `privacy.epsilon` a sentence saying where its value
             comes from.
@@ -145,6 +150,8 @@ class Recipe:
     architecture: Mapping[str, Any] = field(default_factory=dict)
     image_size: int | None = setting(None, at_least=8)
     averaging_decay: float = setting(0.999, at_least=0, below=1)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    precision: str = setting("float32", choices={"precision": ("float32", "bfloat16")})
     execution: ExecutionSettings = field(default_factory=ExecutionSettings)
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -287,7 +294,7 @@ class Recipe:
 
 
 def _plain_keys() -> list[str]:
-    return ["dataset", "image_size", "averaging_decay"]
+    return ["dataset", "image_size", "averaging_decay", "precision"]
 
 
 def _setting_keys() -> list[str]:

@@ -47,6 +47,9 @@ def export(
     `json`, the record. The folder's `assets.extra/privacy.json` holds the same record and the
     digests of the files. The result needs TensorFlow alone: neither Keras nor tfdpzoo.
 
+    Filters that a layer makes of fewer numbers are written as they are used, so that a group
+    convolution is served at the speed of a plain one.
+
     The version appears as a whole or not at all: it is written beside its place and renamed.
 
     Args:
@@ -69,8 +72,12 @@ def export(
     path = Path(path)
     check_destination(path)
     guarantee = guarantee or private.guarantee()
-    with private.released_weights(), _float32_layers(private.model):
-        served = _ServedModel(private.model, guarantee)
+    with (
+        private.released_weights(),
+        _float32_layers(private.model),
+        _baked_filters(private.model) as weights,
+    ):
+        served = _ServedModel(private.model, weights, guarantee)
         _check_class_names(class_names, served.classes)
         with _appearing_at_once(path) as folder:
             tf.saved_model.save(served, str(folder), signatures=served.signatures())
@@ -84,11 +91,13 @@ def export(
 class _ServedModel(tf.Module):
     """What is written: weights by name, and functions of them. Nothing of Keras is tracked."""
 
-    def __init__(self, model: keras.Model, guarantee: PrivacyGuarantee) -> None:
+    def __init__(
+        self, model: keras.Model, weights: list[keras.Variable], guarantee: PrivacyGuarantee
+    ) -> None:
         super().__init__()
         shape = _input_shape(model)
         _check_logits(model)
-        variables = [(variable.path, variable.value) for variable in model.weights]
+        variables = [(variable.path, variable.value) for variable in weights]
         self.weights = {f"{i:06d}/{name}": value for i, (name, value) in enumerate(variables)}
         digest = weights_digest((name, value.numpy()) for name, value in self.weights.items())
         self.guarantee = guarantee.with_weights(digest)
@@ -182,6 +191,24 @@ def _float32_layers(model: keras.Model) -> Iterator[None]:
     finally:
         for layer, policy in zip(layers, policies, strict=True):
             layer.dtype_policy = policy
+
+
+@contextlib.contextmanager
+def _baked_filters(model: keras.Model) -> Iterator[list[keras.Variable]]:
+    """Lets layers that make their filters of fewer numbers (`baked`) make them once.
+
+    Gives the model's weights with those filters in place of what they were made of: they are
+    computed from released weights alone, and it is them that are served and must have a digest.
+    """
+    weights = list(model.weights)
+    layers = {id(layer): layer for layer in model._flatten_layers() if hasattr(layer, "baked")}
+    with contextlib.ExitStack() as stack:
+        for layer in layers.values():
+            own = {id(variable) for variable in layer.weights}
+            first = next(i for i, variable in enumerate(weights) if id(variable) in own)
+            weights[first:first] = stack.enter_context(layer.baked())
+            weights = [variable for variable in weights if id(variable) not in own]
+        yield weights
 
 
 @contextlib.contextmanager

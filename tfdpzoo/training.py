@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import time
@@ -15,7 +14,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfdpzoo import hardware
 from tfdpzoo.data import ImageDataset
 from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.plan import PrivacyPlan
@@ -127,8 +125,22 @@ def prepare(
     plan = plan_for(recipe, dataset.examples)
     if initialization_seed is not None:
         keras.utils.set_random_seed(initialization_seed)
-    inner = builder(input_shape=dataset.input_shape, classes=dataset.classes, **recipe.architecture)
+    with _computing_in(recipe.precision):
+        inner = builder(
+            input_shape=dataset.input_shape, classes=dataset.classes, **recipe.architecture
+        )
     return TrainingJob(recipe, dataset, take_pixels(inner, dataset.normalization), plan, engine)
+
+
+@contextmanager
+def _computing_in(precision: str) -> Iterator[None]:
+    """Lets layers that are built inside compute in a precision; their weights are float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy({"bfloat16": "mixed_bfloat16"}.get(precision, precision))
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def train(
@@ -163,6 +175,7 @@ def train(
         job.plan,
         engine=job.engine,
         execution=job.recipe.execution,
+        augmentation=job.recipe.augmentation,
         averaging_decay=job.recipe.averaging_decay,
         key=key,
         ledger=Ledger(folder.ledger),
@@ -171,11 +184,11 @@ def train(
     log = _log(job, folder, job.plan.epsilon_after, observers)
     batches = job.plan.batches(job.dataset.train_images, job.dataset.train_labels, key)
     began = time.monotonic()
-    with _drawn_at_the_end(job, log, folder, _privacy(job, key)), _enough_memory(job):
+    with _drawn_at_the_end(job, log, folder, _privacy(job, key)), _enough_memory():
         private.fit(batches, callbacks=[log, *callbacks], **_validation(job))
     seconds = time.monotonic() - began
     last = _last_row(log)
-    guarantee = _with_hardware(private.guarantee()).with_metrics(
+    guarantee = private.guarantee().with_metrics(
         {"accuracy": last.test_accuracy, "loss": last.test_loss}
     )
     path = export(
@@ -225,9 +238,9 @@ def train_without_privacy(
     job.model.compile(optimizer=optimizer, loss=_loss(), metrics=["accuracy"], jit_compile=False)
     log = _log(job, folder, None, observers)
     began = time.monotonic()
-    with _drawn_at_the_end(job, log, folder, "not private"), _enough_memory(job):
+    with _drawn_at_the_end(job, log, folder, "not private"), _enough_memory():
         job.model.fit(
-            batches.dataset(0).repeat(),
+            _views(batches.dataset(0, augmentation=job.recipe.augmentation), job.recipe).repeat(),
             epochs=job.epochs,
             steps_per_epoch=job.plan.updates_per_epoch,
             shuffle=False,
@@ -261,6 +274,16 @@ class _StopAfter(keras.callbacks.Callback):
         self._left -= 1
         if self._left <= 0:
             self.model.stop_training = True
+
+
+def _views(dataset: tf.data.Dataset, recipe: Recipe) -> tf.data.Dataset:
+    """From images with the views that were drawn of them to rows of views."""
+    augmentation = recipe.augmentation
+
+    def rows(inputs: tuple[tf.Tensor, tf.Tensor], *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return augmentation.views(*inputs), *(augmentation.per_view(each) for each in others)
+
+    return dataset.map(rows)
 
 
 def _optimizer(job: TrainingJob) -> keras.optimizers.Optimizer:
@@ -303,14 +326,13 @@ def _drawn_at_the_end(
 
 
 @contextmanager
-def _enough_memory(job: TrainingJob) -> Iterator[None]:
+def _enough_memory() -> Iterator[None]:
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
-        chunk = job.recipe.execution.chunk_for(job.engine)
         raise InputError(
-            f"The gradients of {chunk} examples at once do not fit into the device's memory; set "
-            "a smaller execution.chunk, which changes nothing but memory and speed."
+            "The gradients of one chunk of examples do not fit into the device's memory; set a "
+            "smaller execution.chunk, such as 8, which changes nothing but memory and speed."
         ) from error
 
 
@@ -333,11 +355,3 @@ def _still_free(destination: Path) -> Path:
     if os.path.lexists(destination) and destination.name.isdecimal():
         return destination.parent / str(next_version(destination.parent))
     return destination
-
-
-def _with_hardware(guarantee: PrivacyGuarantee) -> PrivacyGuarantee:
-    found = hardware.accelerators()
-    if not found:
-        return guarantee
-    provenance = dataclasses.replace(guarantee.provenance, hardware=", ".join(found))
-    return dataclasses.replace(guarantee, provenance=provenance)

@@ -12,6 +12,7 @@ from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.training import TrainingJob
 
 _TIMED_UPDATES = 2
+_TIMED_EXAMPLES = {"fast": 64, "tf-privacy": 16}
 _SHARE_OF_A_FORWARD_PASS = 1 / 3
 
 
@@ -27,13 +28,11 @@ def estimate_seconds(job: TrainingJob) -> float:
     Returns:
         Seconds of a whole run, tests after each epoch included; good to about a fifth.
     """
-    chunk = job.recipe.execution.chunk_for(job.engine)
+    chunk = job.recipe.execution.chunk or _TIMED_EXAMPLES[job.engine]
     by_chunk = _seconds_by_chunk(job, chunk)
     sampled = job.plan.updates * job.plan.batch_size
     tested = job.epochs * len(job.dataset.test_images) * _SHARE_OF_A_FORWARD_PASS
-    # A sample fills its last chunk by half on average.
-    chunks = sampled / chunk + job.plan.updates / 2 + tested / chunk
-    return chunks * by_chunk
+    return (sampled + tested) / chunk * by_chunk
 
 
 def _seconds_by_chunk(job: TrainingJob, chunk: int) -> float:
@@ -50,6 +49,7 @@ def _seconds_by_chunk(job: TrainingJob, chunk: int) -> float:
         plan,
         engine=job.engine,
         execution=job.recipe.execution,
+        augmentation=job.recipe.augmentation,
         averaging_decay=job.recipe.averaging_decay,
     )
     private.compile(

@@ -24,6 +24,7 @@ def test_the_list_is_read_by_scripts(program: Program) -> None:
     models = json.loads(program("list", "--json").out)
 
     assert [model["name"] for model in models] == catalog.names()
-    recipes = {recipe["name"]: recipe for recipe in models[0]["recipes"]}
+    (smoothnet,) = (model for model in models if model["name"] == "smoothnet")
+    recipes = {recipe["name"]: recipe for recipe in smoothnet["recipes"]}
     assert recipes["paper"]["dataset"] == "cifar10"
     assert recipes["paper"]["epsilon"] == 7.0

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from audited_training import CROSS_ENTROPY, IMAGES, LABELS, Function, audited_plan, fit, sequential
 from reference_gradients import (
     clipped_sum,
     examples_of,
@@ -19,49 +20,16 @@ from tfdpzoo.dpsgd.losses import per_example_loss
 from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.per_example import differentiate, differentiate_one_by_one
 from tfdpzoo.dpsgd.plan import PrivacyPlan
-from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.dpsgd.validate import require_private_trainable
 from tfdpzoo.errors import InputError
 from tfdpzoo.zoo.smoothnet.architecture import smoothnet
 
 layers = keras.layers
-KEY = SecretKey.from_seed(0)
-RNG = np.random.default_rng(0)
-IMAGES = RNG.normal(size=(200, 4, 4, 1)).astype("float32")
-LABELS = RNG.integers(0, 2, 200)
-CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 @pytest.fixture(scope="module")
 def plan() -> PrivacyPlan:
-    return PrivacyPlan.calibrate(
-        epsilon=7.0, delta=1e-4, examples=200, batch_size=50, updates=4, clip_norm=1.0
-    )
-
-
-def sequential(*parts, shape=(4, 4, 1)) -> keras.Model:
-    return keras.Sequential([keras.Input(shape), *parts])
-
-
-def fit(model, plan, *, loss=CROSS_ENTROPY, labels=LABELS, images=IMAGES, optimizer=None, **more):
-    fitting = more.pop("fitting", {})
-    metrics = more.pop("metrics", None)
-    private = PrivateModel(model, plan, key=KEY, **more)
-    private.compile(optimizer=optimizer or keras.optimizers.SGD(0.1), loss=loss, metrics=metrics)
-    private.fit(plan.batches(images, labels, key=KEY), verbose=0, **fitting)
-    return private
-
-
-class Function(layers.Layer):
-    def __init__(self, function, **kwargs):
-        super().__init__(**kwargs)
-        self.function = function
-
-    def call(self, inputs, training=None):
-        return self.function(inputs, training)
-
-    def compute_output_shape(self, shape):
-        return shape
+    return audited_plan()
 
 
 # Second round. Privacy: mixing that the probe does not stir.

@@ -52,20 +52,21 @@ def extent(kernel: int, dilation: int) -> int:
     return (kernel - 1) * dilation + 1
 
 
-@settings(max_examples=12)
+@settings(max_examples=20)
 @given(
     configurations,
     steps,
     st.integers(1, 3),
+    st.integers(1, 4),
     st.tuples(*[st.integers(4, 9)] * 2),
     st.integers(0, 99),
 )
-def test_convolution(configuration, step, channels, sides, seed):
+def test_convolution(configuration, step, channels, filters, sides, seed):
     dilation = step.get("dilation_rate", (1, 1))
     if configuration["padding"] == "valid":
         reach = [extent(k, d) for k, d in zip(configuration["kernel_size"], dilation, strict=True)]
         assume(all(one <= side for one, side in zip(reach, sides, strict=True)))
-    layer = layers.Conv2D(2, **configuration, **step)
+    layer = layers.Conv2D(filters, **configuration, **step)
     check(layer, (*sides, channels), seed)
     assert rule_for(layer) is not None
 
@@ -87,10 +88,11 @@ def test_depthwise_convolution_with_dilation(padding):
 
 
 @pytest.mark.parametrize("groups", [2, 4])
-def test_groups_have_no_rule_and_are_right(groups):
-    layer = layers.Conv2D(4, 3, groups=groups)
-    check(layer, (6, 6, 4), 0)
-    assert rule_for(layer) is None
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_groups(groups, use_bias):
+    layer = layers.Conv2D(8, (3, 2), groups=groups, strides=2, padding="same", use_bias=use_bias)
+    check(layer, (6, 5, 4), 0)
+    assert rule_for(layer) is not None
 
 
 def test_subclasses_have_no_rule_and_are_right():

@@ -34,7 +34,10 @@ def test_dense(shape, use_bias, activation):
 
 @pytest.mark.parametrize("positions", [2, 64])
 def test_norm_is_right_where_rows_cancel(positions):
-    """As for convolutions: half of the rows undo the other half but for 1 in 1e4."""
+    """As for convolutions: half of the rows undo the other half but for 1 in 1e4.
+
+    Norms from Gram matrices are longer by what float32 may round: 2 ** -20 of 2 * 1e4 per pair.
+    """
     layer = layers.Dense(1, use_bias=False)
     model = keras.Sequential(
         [keras.Input((positions, 1)), layer, layers.Flatten(), layers.Dense(1)]
@@ -49,7 +52,8 @@ def test_norm_is_right_where_rows_cancel(positions):
 
     images = np.ones((1, positions, 1), "float32")
     found = differentiate(model, loss, tf.constant(images), tf.constant([0])).gradients
-    assert found[0].squared_norms().numpy()[0] == pytest.approx(1.0, rel=1e-3)
+    norm = np.sqrt(found[0].squared_norms().numpy()[0])
+    assert 1.0 - 1e-3 <= norm <= 1.0 + 1.01 * positions * 1e4 * 2.0**-20
 
 
 def test_adapted_layers_have_no_rule():

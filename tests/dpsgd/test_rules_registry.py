@@ -10,6 +10,7 @@ from reference_gradients import LOSS, examples_of, gradients_one_at_a_time, rela
 from tfdpzoo.dpsgd.gradients import Instantiated
 from tfdpzoo.dpsgd.per_example import differentiate
 from tfdpzoo.dpsgd.rules import register_rule, rule_for
+from tfdpzoo.layers import ScaleBias
 
 layers = keras.layers
 
@@ -52,10 +53,16 @@ def test_rules_are_only_speed():
     assert relative_error(after, expected) < 1e-5
 
 
-def test_layers_that_the_zoo_is_made_of_have_rules():
+def test_layers_that_have_rules():
     built = {
         layers.Conv2D(4, 3): (None, 8, 8, 4),
+        layers.Conv2D(4, 3, groups=2): (None, 8, 8, 4),
         layers.DepthwiseConv2D(3): (None, 8, 8, 4),
+        layers.Embedding(5, 2): (None, 7),
+        layers.LayerNormalization(): (None, 8, 8, 4),
+        layers.LayerNormalization(axis=(2, 3)): (None, 8, 8, 4),
+        layers.RMSNormalization(): (None, 8, 8, 4),
+        ScaleBias(): (None, 8, 8, 4),
         layers.Dense(4): (None, 4),
         layers.GroupNormalization(2): (None, 8, 8, 4),
     }
@@ -63,3 +70,6 @@ def test_layers_that_the_zoo_is_made_of_have_rules():
         layer.build(shape)
         assert rule_for(layer) is not None
     assert rule_for(layers.PReLU()) is None
+    rows = layers.LayerNormalization(axis=1)
+    rows.build((None, 8, 8, 4))
+    assert rule_for(rows) is None

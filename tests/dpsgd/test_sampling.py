@@ -204,7 +204,7 @@ def test_dataset_keeps_types_and_shapes():
     images = np.random.default_rng(0).integers(0, 256, (30, 5, 4, 3)).astype(np.uint8)
     labels = np.eye(10, dtype=np.float64)[np.arange(30) % 10]
     batches = plan_of(30, 6, 2).batches(images, labels, key=KEY)
-    (found, one_hot, _), *_ = batches.dataset(0, 4)
+    ((found, _), one_hot, _), *_ = batches.dataset(0, 4)
     expected = batches.batch(0, 4)
     assert found.dtype == "uint8" and one_hot.dtype == "float64"
     np.testing.assert_array_equal(found, expected.images)

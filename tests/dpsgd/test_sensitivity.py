@@ -13,8 +13,10 @@ import tensorflow as tf
 from reference_gradients import LOSS, norm
 
 from tfdpzoo.dpsgd.engine import make_engine
+from tfdpzoo.dpsgd.gradients import GramProducts
 from tfdpzoo.dpsgd.losses import per_example_loss
 from tfdpzoo.dpsgd.optimizer import make_private_optimizer
+from tfdpzoo.dpsgd.per_example import differentiate
 
 layers = keras.layers
 BATCH, CLASSES = 6, 3
@@ -37,6 +39,23 @@ def network() -> keras.Model:
             layers.Dense(CLASSES),
         ]
     )
+
+
+def of_gram_norms() -> keras.Model:
+    """A layer whose gradients are never formed: few positions, many channels."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            layers.Conv2D(4, 3, activation="selu"),
+            layers.Conv2D(16, 3, strides=2, padding="same"),
+            layers.Flatten(),
+            layers.Dense(CLASSES),
+        ]
+    )
+    found = differentiate(model, LOSS, tf.ones((2, 6, 6, 1)), tf.constant([0, 1])).gradients
+    assert sum(isinstance(gradient, GramProducts) for gradient in found) == 1
+    return model
 
 
 def half_precise() -> keras.Model:
@@ -125,7 +144,7 @@ def assert_bounded(compiled, clip_norm: float, labels_of, pairs) -> float:
     return largest
 
 
-@pytest.mark.parametrize("build", [network, linear])
+@pytest.mark.parametrize("build", [network, linear, of_gram_norms])
 @pytest.mark.parametrize("clip_norm", [1.0, 1e-3])
 def test_classifier(build, clip_norm):
     """120 pairs for each: with replacements 240 neighbours."""

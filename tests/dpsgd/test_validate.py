@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfdpzoo.dpsgd.gradients import Instantiated
 from tfdpzoo.dpsgd.losses import per_example_loss
-from tfdpzoo.dpsgd.validate import require_isolated_losses, require_private_trainable
+from tfdpzoo.dpsgd.per_example import Differentiated, differentiate
+from tfdpzoo.dpsgd.validate import (
+    covers,
+    require_isolated_losses,
+    require_private_trainable,
+)
 from tfdpzoo.errors import InputError
 from tfdpzoo.zoo.smoothnet.architecture import smoothnet
 
@@ -310,3 +316,42 @@ def test_a_loss_of_the_whole_batch_is_refused():
 def test_losses_that_mix_examples_are_refused(loss):
     with pytest.raises(InputError, match="The loss mixes examples"):
         require_isolated_losses(per_example_loss(loss), 3, np.eye(3, dtype="float32"))
+
+
+@pytest.mark.parametrize("depth", [3, 5])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_rules_cover_networks_as_deep_as_those_of_the_paper(depth, seed):
+    """Rounding makes max-pooling choose other pixels, which moves a gradient by up to a percent."""
+    keras.utils.set_random_seed(seed)
+    assert _covered(differentiate, smoothnet(width=8, depth=depth))
+
+
+def _with_gradients_changed(change):
+    def differentiate_wrongly(*args, **kwargs):
+        found = differentiate(*args, **kwargs)
+        values = [gradient.instantiate() for gradient in found.gradients]
+        return Differentiated(
+            [Instantiated(value) for value in change(values)], found.predictions, found.losses
+        )
+
+    return differentiate_wrongly
+
+
+WRONG = {
+    "rows of other examples": lambda values: [tf.roll(value, 1, axis=0) for value in values],
+    "one variable missed": lambda values: [*values[:-1], tf.zeros_like(values[-1])],
+    "a tenth missed": lambda values: [values[0] * 0.9, *values[1:]],
+    "not a number": lambda values: [values[0] * float("nan"), *values[1:]],
+}
+
+
+@pytest.mark.parametrize("change", WRONG.values(), ids=WRONG.keys())
+@pytest.mark.parametrize("depth", [1, 5])
+def test_wrong_gradients_are_found(change, depth):
+    keras.utils.set_random_seed(0)
+    assert not _covered(_with_gradients_changed(change), smoothnet(width=8, depth=depth))
+
+
+def _covered(way, model: keras.Model) -> bool:
+    loss = per_example_loss(keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return covers(way, model, loss, np.arange(10))

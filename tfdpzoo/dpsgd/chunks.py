@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.engine import ChunkResult, Engine
+
+_NO_AUGMENTATION = Augmentation()
 
 
 def sum_over_chunks(
-    engine: Engine, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, chunk: int
+    engine: Engine,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    weights: tf.Tensor,
+    chunk: int,
+    augmentation: Augmentation = _NO_AUGMENTATION,
+    draws: tf.Tensor | None = None,
 ) -> ChunkResult:
     """Adds up an engine's results over consecutive chunks, in the graph.
 
@@ -18,50 +27,58 @@ def sum_over_chunks(
 
     Args:
         engine: Gives the clipped sum of one chunk.
-        images: `(P, ...)`; P is any number, also zero, and is padded to whole chunks here.
+        images: `(P, ...)` of any type of number; P is any number, also zero.
         labels: `(P, ...)`.
         weights: `(P,)`, 1 for an example and 0 for padding.
-        chunk: How many examples are differentiated at once.
+        chunk: How many examples are differentiated at once; the last chunk may be smaller.
+        augmentation: Which views of an example the engine is given instead of the example.
+        draws: `(P, multiplicity, 3)`, the views that were drawn; needed where views differ.
 
     Returns:
-        The sums over all chunks, and the predictions and losses of the P rows.
+        The sums over all chunks, and the predictions, losses and norms of the P rows.
     """
     rows = tf.shape(images)[0]
-    images, labels, weights = (
-        _pad_rows(values, rows, chunk) for values in (images, labels, weights)
+    if draws is None:
+        draws = tf.zeros((rows, augmentation.multiplicity, 3), tf.int32)
+    images, labels, weights, draws = (
+        _at_least_one_row(values, rows) for values in (images, labels, weights, draws)
     )
-    number = tf.shape(images)[0] // chunk
 
-    def rows_of(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-        part = values[index * chunk : (index + 1) * chunk]
-        return tf.ensure_shape(part, (chunk, *values.shape[1:]))
+    def examples_from(first: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        chosen = slice(first, first + chunk)
+        # A chunk at a time: as float32 a batch of pixels is four times as large.
+        pixels = tf.cast(images[chosen], tf.float32)
+        views = augmentation.views(pixels, draws[chosen])
+        return views, augmentation.per_view(labels[chosen]), weights[chosen]
 
-    def add_chunk(index: tf.Tensor, sums: list, discarded: tf.Tensor, outputs: tuple) -> tuple:
-        result = engine(rows_of(images, index), rows_of(labels, index), rows_of(weights, index))
+    def add_chunk(first: tf.Tensor, sums: list, discarded: tf.Tensor, outputs: tuple) -> tuple:
+        result = engine(*examples_from(first))
         sums = [total + part for total, part in zip(sums, result.gradients, strict=True)]
-        parts = (result.predictions, result.losses)
+        parts = (result.predictions, result.losses, result.norms)
         outputs = tuple(
-            array.write(index, tf.cast(part, tf.float32))
+            array.write(first // chunk, tf.cast(part, tf.float32))
             for array, part in zip(outputs, parts, strict=True)
         )
-        return index + 1, sums, discarded + result.discarded, outputs
+        return first + chunk, sums, discarded + result.discarded, outputs
 
     zeros = [tf.zeros(variable.shape) for variable in engine.model.trainable_variables]
-    predicted = tuple(engine.model.compute_output_shape((chunk, *images.shape[1:])))
+    predicted = engine.model.compute_output_shape((None, *images.shape[1:]))
     arrays = tuple(
-        tf.TensorArray(tf.float32, size=number, element_shape=shape)
-        for shape in (predicted, (chunk,))
+        tf.TensorArray(
+            tf.float32, -(-tf.shape(images)[0] // chunk), infer_shape=False, element_shape=shape
+        )
+        for shape in (tuple(predicted), (None,), (None,))
     )
-    _, sums, discarded, (predictions, losses) = tf.while_loop(
-        lambda index, *_: index < number,
+    _, sums, discarded, outputs = tf.while_loop(
+        lambda first, *_: first < tf.shape(images)[0],
         add_chunk,
         (tf.constant(0), zeros, tf.constant(0), arrays),
         parallel_iterations=1,
     )
-    return ChunkResult(sums, discarded, predictions.concat()[:rows], losses.concat()[:rows])
+    return ChunkResult(sums, discarded, *(array.concat()[:rows] for array in outputs))
 
 
-def _pad_rows(values: tf.Tensor, rows: tf.Tensor, chunk: int) -> tf.Tensor:
-    # At least one chunk, so that an empty sample goes through the same graph.
-    missing = tf.maximum(-(-rows // chunk), 1) * chunk - rows
-    return tf.pad(values, [[0, missing]] + [[0, 0]] * (values.shape.rank - 1))
+def _at_least_one_row(values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Makes a row of zeros of nothing, so that an empty sample goes through the same graph."""
+    zeros = tf.zeros((1, *values.shape[1:]), values.dtype)
+    return tf.cond(rows > 0, lambda: tf.identity(values), lambda: zeros)

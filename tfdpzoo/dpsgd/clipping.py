@@ -54,6 +54,7 @@ def clip_and_sum(
     """
     norms = tf.sqrt(tf.add_n([gradient.squared_norms() for gradient in gradients]))
     # One row for each example: more rows than examples would each be clipped to C.
+    tf.debugging.assert_equal(tf.shape(norms), tf.shape(weights))
     norms = tf.ensure_shape(norms, weights.shape)
     kept = tf.logical_and(tf.math.is_finite(norms), weights > 0)
     factors = tf.where(kept, clip_factors(norms, clip_norm), tf.zeros_like(norms)) * weights

@@ -8,11 +8,10 @@ import keras
 import tensorflow as tf
 
 from tfdpzoo.dpsgd.clipping import clip_and_sum
-from tfdpzoo.dpsgd.losses import PerExampleLoss
+from tfdpzoo.dpsgd.execution import ENGINES
+from tfdpzoo.dpsgd.losses import PerExampleLoss, mean_of_views
 from tfdpzoo.dpsgd.per_example import Differentiate, differentiate
 from tfdpzoo.errors import unknown_name
-
-ENGINES = ("fast", "tf-privacy")
 
 
 class ChunkResult(NamedTuple):
@@ -23,21 +22,32 @@ class ChunkResult(NamedTuple):
         discarded: How many examples contribute nothing because their gradient is not finite.
         predictions: `(B, ...)`.
         losses: `(B,)`.
+        norms: `(B,)`, of each example's gradient over all variables before clipping; NaN where
+            the engine does not tell.
     """
 
     gradients: list[tf.Tensor]
     discarded: tf.Tensor
     predictions: tf.Tensor
     losses: tf.Tensor
+    norms: tf.Tensor
 
 
 class Engine(Protocol):
     """Computes clipped sums; everything else of the private step is the same for all engines."""
 
     model: keras.Model
+    loss: PerExampleLoss
+    views: int
 
     def __call__(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> ChunkResult:
-        """Returns the result for one chunk; `weights` is 1 for an example and 0 for padding."""
+        """Returns the result for one chunk of B examples.
+
+        Args:
+            images: `(B * views, ...)`; the views of an example are neighbours.
+            labels: `(B * views, ...)`.
+            weights: `(B,)`, 1 for an example and 0 for padding.
+        """
 
 
 class FastEngine:
@@ -48,17 +58,22 @@ class FastEngine:
             way for a model that the rules do not cover.
     """
 
-    def __init__(self, model: keras.Model, loss: PerExampleLoss, clip_norm: float) -> None:
+    def __init__(
+        self, model: keras.Model, loss: PerExampleLoss, clip_norm: float, views: int = 1
+    ) -> None:
         self.model = model
         self.loss = loss
         self.clip_norm = clip_norm
+        self.views = views
         self.differentiate: Differentiate = differentiate
 
     def __call__(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> ChunkResult:
         """Returns the result for one chunk."""
-        batch = self.differentiate(self.model, self.loss, images, labels)
+        batch = self.differentiate(self.model, self.loss, images, labels, views=self.views)
         clipped = clip_and_sum(batch.gradients, weights, self.clip_norm)
-        return ChunkResult(clipped.gradients, clipped.discarded, batch.predictions, batch.losses)
+        return ChunkResult(
+            clipped.gradients, clipped.discarded, batch.predictions, batch.losses, clipped.norms
+        )
 
 
 class TFPrivacyEngine:
@@ -69,16 +84,21 @@ class TFPrivacyEngine:
     """
 
     def __init__(
-        self, model: keras.Model, loss: PerExampleLoss, optimizer: keras.optimizers.Optimizer
+        self,
+        model: keras.Model,
+        loss: PerExampleLoss,
+        optimizer: keras.optimizers.Optimizer,
+        views: int = 1,
     ) -> None:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
+        self.views = views
 
     def __call__(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> ChunkResult:
         """Returns the result for one chunk."""
         predictions = self.model(images, training=True)
-        losses = self.loss(labels, predictions)
+        losses = mean_of_views(self.loss(labels, predictions), self.views)
         together = self._clipped_sum(images, labels, weights)
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(total)) for total in together])
         # A gradient that is not finite spoils TF-Privacy's sum: then go through the chunk one by
@@ -88,7 +108,8 @@ class TFPrivacyEngine:
             lambda: (together, tf.constant(0)),
             lambda: self._sum_of_finite(images, labels, weights),
         )
-        return ChunkResult(list(gradients), discarded, predictions, losses)
+        unknown = tf.fill(tf.shape(weights), float("nan"))
+        return ChunkResult(list(gradients), discarded, predictions[:: self.views], losses, unknown)
 
     def _clipped_sum(
         self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
@@ -96,18 +117,19 @@ class TFPrivacyEngine:
         variables = [variable.value for variable in self.model.trainable_variables]
 
         def losses() -> tf.Tensor:
-            return self.loss(labels, self.model(images, training=True)) * weights
+            of_views = self.loss(labels, self.model(images, training=True))
+            return mean_of_views(of_views, self.views) * weights
 
         means = self.optimizer._compute_gradients(losses, variables)
-        examples = tf.cast(tf.shape(images)[0], tf.float32)
+        examples = tf.cast(tf.shape(weights)[0], tf.float32)
         return [mean * examples for mean, _ in means]
 
     def _sum_of_finite(
         self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         def add_example(index: tf.Tensor, totals: list, discarded: tf.Tensor) -> tuple:
-            row = slice(index, index + 1)
-            gradients = self._clipped_sum(images[row], labels[row], weights[row])
+            rows = slice(index * self.views, (index + 1) * self.views)
+            gradients = self._clipped_sum(images[rows], labels[rows], weights[index : index + 1])
             finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
             kept = tf.logical_and(finite, weights[index] > 0)
             totals = [
@@ -119,12 +141,28 @@ class TFPrivacyEngine:
 
         start = [tf.zeros(variable.shape) for variable in self.model.trainable_variables]
         _, totals, discarded = tf.while_loop(
-            lambda index, *_: index < tf.shape(images)[0],
+            lambda index, *_: index < tf.shape(weights)[0],
             add_example,
             (tf.constant(0), start, tf.constant(0)),
             parallel_iterations=1,
         )
         return totals, discarded
+
+
+class CompiledEngine:
+    """An engine whose work on a chunk is compiled by XLA.
+
+    Only this is compiled: noise is drawn outside, since XLA makes other normal numbers of the same
+    bits, and an update that is repeated after a crash must have the same noise.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.model, self.loss, self.views = engine.model, engine.loss, engine.views
+        self._compiled = tf.function(engine.__call__, jit_compile=True, autograph=False)
+
+    def __call__(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> ChunkResult:
+        """Returns the result for one chunk."""
+        return self._compiled(images, labels, weights)
 
 
 def make_engine(
@@ -133,6 +171,7 @@ def make_engine(
     loss: PerExampleLoss,
     clip_norm: float,
     optimizer: keras.optimizers.Optimizer,
+    views: int = 1,
 ) -> Engine:
     """Returns the engine called `name`, one of `ENGINES`.
 
@@ -140,7 +179,7 @@ def make_engine(
         InputError: There is no such engine.
     """
     if name == "fast":
-        return FastEngine(model, loss, clip_norm)
+        return FastEngine(model, loss, clip_norm, views)
     if name == "tf-privacy":
-        return TFPrivacyEngine(model, loss, optimizer)
+        return TFPrivacyEngine(model, loss, optimizer, views)
     raise unknown_name("engine", name, ENGINES)

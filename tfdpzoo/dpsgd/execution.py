@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from tfdpzoo.errors import InputError
+from tfdpzoo.settings import check_settings, setting
 
-DEFAULT_CHUNKS = {"fast": 64, "tf-privacy": 16}
+ENGINES = ("fast", "tf-privacy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,22 +14,16 @@ class ExecutionSettings:
     """Settings of performance, kept apart from the plan.
 
     Attributes:
-        chunk: How many examples are differentiated at once; memory grows with it. None takes the
-            engine's default.
-        jit_compile: Whether XLA compiles the step; on a CPU it is slower.
+        chunk: How many examples are differentiated at once; memory grows with it. None chooses the
+            number by the memory that there is.
+        jit_compile: Whether XLA compiles the gradients of a chunk: `"on"`, `"off"`, or `"auto"` for
+            what is faster on the device. True and False stand for on and off.
     """
 
-    chunk: int | None = None
-    jit_compile: bool = False
+    chunk: int | None = setting(None, at_least=1)
+    jit_compile: str = setting("auto", choices={"way of compiling": ("auto", "on", "off")})
 
     def __post_init__(self) -> None:
-        if self.chunk is None:
-            return
-        if not isinstance(self.chunk, int) or isinstance(self.chunk, bool) or self.chunk < 1:
-            raise InputError(
-                f"chunk is {self.chunk!r}; it must be a whole number of examples, at least one."
-            )
-
-    def chunk_for(self, engine: str) -> int:
-        """Returns the chunk to use with an engine."""
-        return self.chunk or DEFAULT_CHUNKS[engine]
+        if isinstance(self.jit_compile, bool):
+            object.__setattr__(self, "jit_compile", "on" if self.jit_compile else "off")
+        check_settings(self, "execution")

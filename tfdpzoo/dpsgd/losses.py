@@ -42,6 +42,11 @@ class PerExampleLoss:
         return tf.vectorized_map(one_example, (labels, predictions))
 
 
+def mean_of_views(losses: tf.Tensor, views: int) -> tf.Tensor:
+    """Returns `(B,)` means of `(B * views,)` losses; the views of an example are neighbours."""
+    return losses if views == 1 else tf.reduce_mean(tf.reshape(losses, (-1, views)), axis=1)
+
+
 def per_example_loss(loss: Any) -> PerExampleLoss:
     """Returns the loss of each example, whatever reduction a Keras loss has.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,23 +11,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.averaging import WeightAverage
 from tfdpzoo.dpsgd.chunks import sum_over_chunks
-from tfdpzoo.dpsgd.engine import ENGINES, FastEngine, make_engine
-from tfdpzoo.dpsgd.execution import ExecutionSettings
+from tfdpzoo.dpsgd.engine import CompiledEngine, FastEngine, make_engine
+from tfdpzoo.dpsgd.execution import ENGINES, ExecutionSettings
+from tfdpzoo.dpsgd.execution_choice import ChosenExecution, choose_execution
 from tfdpzoo.dpsgd.losses import per_example_loss
 from tfdpzoo.dpsgd.noise import GaussianNoise
 from tfdpzoo.dpsgd.optimizer import apply_private_gradients, make_private_optimizer
-from tfdpzoo.dpsgd.per_example import differentiate, differentiate_one_by_one
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.sampling import PoissonBatches
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.dpsgd.validate import (
-    covers,
+    choose_differentiation,
+    clips_single_examples,
+    compute_precision,
     probe_images,
     require_isolated_losses,
     require_private_trainable,
-    rules_see_examples,
 )
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.hardware import accelerators
@@ -55,6 +58,8 @@ class PrivateModel(keras.Model):
         plan: The privacy plan.
         engine: `"fast"`, or `"tf-privacy"` for TF-Privacy's own gradients.
         execution: Settings of performance.
+        augmentation: Random views of each example whose gradients are averaged before clipping; by
+            default none.
         averaging_decay: Decay of the weights' moving average, which is then what is evaluated and
             exported; 0 turns it off.
         key: The secret that noise is drawn from; by default new bits of the operating system.
@@ -84,6 +89,7 @@ class PrivateModel(keras.Model):
         *,
         engine: str = "fast",
         execution: ExecutionSettings | None = None,
+        augmentation: Augmentation | None = None,
         averaging_decay: float = DEFAULT_AVERAGING_DECAY,
         key: SecretKey | None = None,
         ledger: Ledger | None = None,
@@ -96,6 +102,8 @@ class PrivateModel(keras.Model):
         self.plan = plan
         self.engine_name = engine
         self.execution = execution or ExecutionSettings()
+        self.augmentation = augmentation or Augmentation()
+        self.chosen_execution: ChosenExecution | None = None
         self.ledger = ledger if ledger is not None else Ledger()
         self.discarded_examples = keras.Variable(
             0, dtype="int64", trainable=False, name="discarded_examples"
@@ -128,17 +136,20 @@ class PrivateModel(keras.Model):
                 count updates.
             loss: A Keras loss of one example's label and prediction.
             metrics: As in Keras. On training data they are not differentially private.
-            **kwargs: Further arguments of Keras.
+            **kwargs: Further arguments of Keras. `jit_compile` is that of `ExecutionSettings`.
 
         Raises:
             InputError: The loss or the optimizer cannot be used privately.
         """
-        kwargs.setdefault("jit_compile", self.execution.jit_compile)
+        jit_compile = kwargs.pop("jit_compile", None)
+        if jit_compile is not None:
+            self.execution = dataclasses.replace(self.execution, jit_compile=jit_compile)
         self._per_example_loss = per_example_loss(loss)
         super().compile(
             optimizer=make_private_optimizer(optimizer, self.plan.clip_norm),
             loss=loss,
             metrics=metrics,
+            jit_compile=False,
             **kwargs,
         )
         self._engine = make_engine(
@@ -147,7 +158,9 @@ class PrivateModel(keras.Model):
             self._per_example_loss,
             self.plan.clip_norm,
             self.optimizer,
+            self.augmentation.multiplicity,
         )
+        self.chosen_execution = None
 
     def fit(
         self,
@@ -194,12 +207,24 @@ class PrivateModel(keras.Model):
         if epochs is not None and epochs < 1:
             raise InputError(f"epochs is {epochs!r}; train for at least one.")
         self._require_fitting_labels(batches.labels)
-        self._choose_differentiation(batches.labels)
+        if self.chosen_execution is None:
+            if isinstance(self._engine, FastEngine):
+                self._engine.differentiate = choose_differentiation(
+                    self.model, self._per_example_loss, batches.labels
+                )
+            elif not clips_single_examples(self._engine, self.plan.clip_norm, batches.labels):
+                raise InputError(
+                    f"TF-Privacy's own gradients are wrong for {self.model.name}: TensorFlow "
+                    'cannot vectorise one of its layers. Use engine="fast".'
+                )
+            self.chosen_execution = choose_execution(
+                self.execution, self._engine, batches.labels, self.augmentation.multiplicity
+            )
         if batches.key.reproducible:
             self._weaknesses.add(_FIXED_SEED)
         self.executed_updates.assign(first)
         return super().fit(
-            batches.dataset(first, self.execution.chunk_for(self.engine_name)),
+            batches.dataset(first, self.chosen_execution.padding, self.augmentation),
             epochs=allowed if epochs is None else min(allowed, epochs),
             steps_per_epoch=per_epoch,
             callbacks=[_Bookkeeping(), *(callbacks or [])],
@@ -209,14 +234,12 @@ class PrivateModel(keras.Model):
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Executes one update; called by Keras inside `fit`."""
-        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        result = sum_over_chunks(
-            self._engine,
-            tf.cast(images, tf.float32),
-            labels,
-            weights,
-            self.execution.chunk_for(self.engine_name),
-        )
+        if self.chosen_execution is None:
+            raise InputError("Train with fit(plan.batches(images, labels)), which counts updates.")
+        (images, draws), labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        chunk, jit_compile = self.chosen_execution
+        engine = CompiledEngine(self._engine) if jit_compile else self._engine
+        result = sum_over_chunks(engine, images, labels, weights, chunk, self.augmentation, draws)
         noise = self._noise.draw(self.executed_updates.value)
         gradients = [
             (total + drawn) / self.plan.batch_size
@@ -274,7 +297,7 @@ class PrivateModel(keras.Model):
             planned_updates=self.plan.updates,
             target_epsilon=self.plan.epsilon,
             engine=self.engine_name,
-            precision=self._compute_precision(),
+            precision=compute_precision(self.model),
             neighboring_relation="ADD_OR_REMOVE_ONE",
             weaknesses=tuple(sorted(weaknesses)),
             provenance=Provenance.current(hardware=", ".join(accelerators()) or None),
@@ -286,10 +309,6 @@ class PrivateModel(keras.Model):
             "Weights cannot be loaded into a PrivateModel: its guarantee would not count the "
             "updates that made them. Public weights are loaded into the model before it is wrapped."
         )
-
-    def _compute_precision(self) -> str:
-        dtypes = {layer.compute_dtype for layer in self.model._flatten_layers()}
-        return "bfloat16" if "bfloat16" in dtypes else "float32"
 
     def _add_weight_losses(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """Adds the gradients of weight regularisers, which depend on no example, after noise."""
@@ -352,20 +371,6 @@ class PrivateModel(keras.Model):
                 )
         rows = np.arange(_PROBED_LABELS) % max(len(labels), 1)
         require_isolated_losses(self._per_example_loss, classes, labels[rows])
-
-    def _choose_differentiation(self, labels: np.ndarray) -> None:
-        """Takes the rules where they find all gradients of the model, or else the generic way."""
-        if not isinstance(self._engine, FastEngine):
-            return
-        ways = [differentiate] if rules_see_examples(self.model) else []
-        for way in (*ways, differentiate_one_by_one):
-            if covers(way, self.model, self._per_example_loss, labels):
-                self._engine.differentiate = way
-                return
-        raise InputError(
-            f"The gradients of single examples do not add up to the gradient of {self.model.name}; "
-            "a layer may depend on the size of the batch, or give values that are not numbers."
-        )
 
     def get_config(self) -> dict[str, Any]:
         """Refuses: the key and the ledger do not belong into a saved model."""

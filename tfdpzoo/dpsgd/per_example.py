@@ -17,8 +17,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfdpzoo.dpsgd.gradients import Instantiated, PerExampleGradient, total
-from tfdpzoo.dpsgd.losses import PerExampleLoss
+from tfdpzoo.dpsgd.gradients import Instantiated, PerExampleGradient, RowGradients, total
+from tfdpzoo.dpsgd.losses import PerExampleLoss, mean_of_views
 from tfdpzoo.dpsgd.rules import rule_for
 from tfdpzoo.dpsgd.rules.fallback import generic_gradients
 
@@ -46,15 +46,22 @@ class TappedCall:
         """Whether the call is differentiated by a rule, not generically."""
         return rule_for(self.layer) is not None
 
-    def gradients(self, source_gradients: list[tf.Tensor]) -> list[PerExampleGradient]:
+    def gradients(self, source_gradients: list[tf.Tensor], views: int) -> list[PerExampleGradient]:
         """Returns the gradient of each of the layer's trainable variables."""
-        (output_gradient,) = source_gradients
+        return [rows.of_examples(views) for rows in self._row_gradients(source_gradients)]
+
+    def _row_gradients(self, source_gradients: list[tf.Tensor]) -> list[RowGradients]:
+        output_gradient = tf.convert_to_tensor(source_gradients[0])
         rule = rule_for(self.layer)
         if rule is None or rule.from_output is None:
             return generic_gradients(
                 self.layer, self.arguments, output_gradient, training=self.training
             )
-        inputs = tf.cast(_first_argument(self.arguments), tf.float32)
+        # Not before the gradient is there: patches of all layers at once would fill the memory.
+        with tf.control_dependencies([output_gradient]):
+            inputs = tf.identity(_first_argument(self.arguments))
+        if inputs.dtype.is_floating:
+            inputs = tf.cast(inputs, tf.float32)
         return rule.from_output(self.layer, inputs, tf.cast(output_gradient, tf.float32))
 
 
@@ -71,8 +78,9 @@ class ExpandedLayerCall:
     sources: list[tf.Tensor]
     has_rule = True
 
-    def gradients(self, source_gradients: list[tf.Tensor]) -> list[PerExampleGradient]:
+    def gradients(self, source_gradients: list[tf.Tensor], views: int) -> list[PerExampleGradient]:
         """Returns the gradient of each of the layer's trainable variables."""
+        del views  # All views of an example saw one copy.
         return [Instantiated(gradient) for gradient in source_gradients]
 
 
@@ -86,12 +94,12 @@ def _first_argument(arguments: tuple[tuple, dict[str, Any]]) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Differentiated:
-    """A batch's outputs and per-example gradients.
+    """The outputs and per-example gradients of B examples.
 
     Attributes:
         gradients: One entry for each of `model.trainable_variables`, in their order.
-        predictions: The model's output, `(B, ...)`.
-        losses: `(B,)`.
+        predictions: The model's output for the first view of each example, `(B, ...)`.
+        losses: `(B,)`, each the mean over an example's views.
     """
 
     gradients: list[PerExampleGradient]
@@ -105,6 +113,7 @@ def differentiate(
     images: tf.Tensor,
     labels: tf.Tensor,
     *,
+    views: int = 1,
     training: bool = True,
 ) -> Differentiated:
     """Computes the loss and its per-example gradients for one physical batch.
@@ -112,8 +121,9 @@ def differentiate(
     Args:
         model: A model in which no layer mixes examples (see `tfdpzoo.dpsgd.validation`).
         loss: Gives the loss of each example.
-        images: `(B, ...)`, the model's input.
-        labels: `(B, ...)`.
+        images: `(B * views, ...)`, the model's input; the views of an example are neighbours.
+        labels: `(B * views, ...)`.
+        views: How many rows belong to one example, whose loss is their mean.
         training: What the model's layers are told, as in Keras.
 
     Source:
@@ -123,20 +133,20 @@ def differentiate(
     """
     calls: list[LayerCall] = []
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        with _recording(layers_with_weights(model), calls, tape, training):
+        with _recording(layers_with_weights(model), calls, tape, views, training):
             predictions = model(images, training=training)
-        losses = loss(labels, predictions)
+        losses = mean_of_views(loss(labels, predictions), views)
         total_loss = tf.reduce_sum(losses)
     source_gradients = tape.gradient(
         total_loss,
         [call.sources for call in calls],
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
-    gradients = _gradients_by_variable(calls, source_gradients)
-    batch = tf.shape(images)[0]
+    gradients = _gradients_by_variable(calls, source_gradients, views)
+    batch = tf.shape(images)[0] // views
     return Differentiated(
         [_total_or_zero(gradients, variable, batch) for variable in model.trainable_variables],
-        predictions,
+        predictions[::views],
         losses,
     )
 
@@ -147,6 +157,7 @@ def differentiate_one_by_one(
     images: tf.Tensor,
     labels: tf.Tensor,
     *,
+    views: int = 1,
     training: bool = True,
 ) -> Differentiated:
     """Computes the same as `differentiate` by vectorising the whole model over examples.
@@ -157,28 +168,32 @@ def differentiate_one_by_one(
     Args:
         model: Any model.
         loss: Gives the loss of each example.
-        images: `(B, ...)`, the model's input.
-        labels: `(B, ...)`.
+        images: `(B * views, ...)`, the model's input; the views of an example are neighbours.
+        labels: `(B * views, ...)`.
+        views: How many rows belong to one example, whose loss is their mean.
         training: What the model's layers are told, as in Keras.
     """
     variables = [variable.value for variable in model.trainable_variables]
 
     def one_example(row: tuple[tf.Tensor, tf.Tensor]) -> tuple:
-        image, label = row
+        own_images, own_labels = row
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            prediction = tf.cast(model(image[None], training=training), tf.float32)
-            losses = loss(label[None], prediction)
+            prediction = tf.cast(model(own_images, training=training), tf.float32)
+            mean = tf.reduce_mean(loss(own_labels, prediction))
         zero = tf.UnconnectedGradients.ZERO
-        gradients = tape.gradient(losses, variables, unconnected_gradients=zero)
-        return [tf.cast(each, tf.float32) for each in gradients], prediction[0], losses[0]
+        gradients = tape.gradient(mean, variables, unconnected_gradients=zero)
+        return [tf.cast(each, tf.float32) for each in gradients], prediction[0], mean
 
+    examples = tuple(
+        tf.reshape(values, (-1, views, *values.shape[1:])) for values in (images, labels)
+    )
     if seed_generators(model):
         # Vectorised, all examples would share one draw of a dropout mask.
         signature = ([tf.float32] * len(variables), tf.float32, tf.float32)
-        results = tf.map_fn(one_example, (images, labels), fn_output_signature=signature)
+        results = tf.map_fn(one_example, examples, fn_output_signature=signature)
     else:
-        results = tf.vectorized_map(one_example, (images, labels))
+        results = tf.vectorized_map(one_example, examples)
     gradients, predictions, losses = results
     return Differentiated([Instantiated(each) for each in gradients], predictions, losses)
 
@@ -201,7 +216,7 @@ def recorded_calls(model: keras.Model, images: tf.Tensor) -> list[LayerCall]:
     calls: list[LayerCall] = []
     with (
         tf.GradientTape(watch_accessed_variables=False) as tape,
-        _recording(layers_with_weights(model), calls, tape, training=False),
+        _recording(layers_with_weights(model), calls, tape, views=1, training=False),
     ):
         model(images, training=False)
     return calls
@@ -229,13 +244,14 @@ def _recording(
     layers: list[keras.layers.Layer],
     calls: list[LayerCall],
     tape: tf.GradientTape,
+    views: int,
     training: bool,
 ) -> Iterator[None]:
     """Lets every call of `layers` add a `LayerCall`; the layers are as before afterwards."""
     try:
         for layer in layers:
             # Past Keras' attribute tracking: this is no state of the layer.
-            vars(layer)["call"] = _recorded_call(layer, calls, tape, training)
+            vars(layer)["call"] = _recorded_call(layer, calls, tape, views, training)
         yield
     finally:
         for layer in layers:
@@ -246,6 +262,7 @@ def _recorded_call(
     layer: keras.layers.Layer,
     calls: list[LayerCall],
     tape: tf.GradientTape,
+    views: int,
     training: bool,
 ) -> Callable[..., tf.Tensor]:
     call = type(layer).call.__get__(layer)
@@ -269,10 +286,14 @@ def _recorded_call(
     expanded_call = rule.expanded
 
     def expanded(inputs: tf.Tensor, **kwargs: Any) -> tf.Tensor:
-        copies = [_copy_for_each(variable, inputs) for variable in layer.trainable_variables]
+        copies = [
+            _copies(variable, tf.shape(inputs)[0] // views)
+            for variable in layer.trainable_variables
+        ]
         tape.watch(copies)
         calls.append(ExpandedLayerCall(layer, copies))
-        return expanded_call(layer, inputs, *copies)
+        of_rows = copies if views == 1 else [tf.repeat(each, views, axis=0) for each in copies]
+        return expanded_call(layer, inputs, *of_rows)
 
     return expanded
 
@@ -291,18 +312,18 @@ def _without_activation(layer: keras.layers.Layer) -> Iterator[Callable[[tf.Tens
         vars(layer)["activation"] = activation
 
 
-def _copy_for_each(variable: keras.Variable, inputs: tf.Tensor) -> tf.Tensor:
+def _copies(variable: keras.Variable, number: tf.Tensor) -> tf.Tensor:
     value = tf.cast(variable.value, tf.float32)
-    return tf.repeat(value[None], tf.shape(inputs)[0], axis=0)
+    return tf.repeat(value[None], number, axis=0)
 
 
 def _gradients_by_variable(
-    calls: list[LayerCall], source_gradients: list[list[tf.Tensor]]
+    calls: list[LayerCall], source_gradients: list[list[tf.Tensor]], views: int
 ) -> dict[int, list[PerExampleGradient]]:
     gradients: dict[int, list[PerExampleGradient]] = {}
     for call, of_sources in zip(calls, source_gradients, strict=True):
         for variable, gradient in zip(
-            call.layer.trainable_variables, call.gradients(of_sources), strict=True
+            call.layer.trainable_variables, call.gradients(of_sources, views), strict=True
         ):
             gradients.setdefault(id(variable), []).append(gradient)
     return gradients

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
 
@@ -25,6 +26,9 @@ class Batch(NamedTuple):
     images: np.ndarray
     labels: np.ndarray
     weights: np.ndarray
+
+
+_NO_AUGMENTATION = Augmentation()
 
 
 class PoissonBatches:
@@ -81,35 +85,56 @@ class PoissonBatches:
         """
         indices = self.sample(update)
         padded = max(1, -(-len(indices) // multiple)) * multiple
-        images = np.zeros((padded, *self.images.shape[1:]), self.images.dtype)
-        labels = np.zeros((padded, *self.labels.shape[1:]), self.labels.dtype)
         weights = np.zeros(padded, np.float32)
-        images[: len(indices)] = self.images[indices]
-        labels[: len(indices)] = self.labels[indices]
         weights[: len(indices)] = 1.0
-        return Batch(images, labels, weights)
+        return Batch(
+            _taken(self.images, indices, padded), _taken(self.labels, indices, padded), weights
+        )
 
-    def dataset(self, first_update: int, multiple: int = 1) -> tf.data.Dataset:
-        """Returns the batches from `first_update` to the plan's last as a `tf.data.Dataset`.
+    def dataset(
+        self,
+        first_update: int,
+        multiple: int = 1,
+        augmentation: Augmentation = _NO_AUGMENTATION,
+    ) -> tf.data.Dataset:
+        """Returns what a model is trained with, from `first_update` to the plan's last.
+
+        Each element is `((images, draws), labels, weights)`, where `draws` are the views that
+        `augmentation` drew for each image.
 
         Args:
             first_update: The number of the first update; a run that goes on must not start again at
                 0, since a sample that is used twice is not a Poisson sample.
             multiple: The size of a physical chunk.
+            augmentation: Which views of each image are drawn.
         """
         import tensorflow as tf
 
-        def batches() -> Iterator[Batch]:
+        def elements() -> Iterator[tuple]:
             for update in range(first_update, self.plan.updates):
-                yield self.batch(update, multiple)
+                images, labels, weights = self.batch(update, multiple)
+                drawn = augmentation.draw(self.key, update, self.sample(update))
+                draws = _taken(drawn, np.arange(len(drawn)), len(weights))
+                yield (images, draws), labels, weights
 
-        signature = Batch(
-            tf.TensorSpec((None, *self.images.shape[1:]), self.images.dtype),
+        signature = (
+            (
+                tf.TensorSpec((None, *self.images.shape[1:]), self.images.dtype),
+                tf.TensorSpec((None, augmentation.multiplicity, 3), tf.int32),
+            ),
             tf.TensorSpec((None, *self.labels.shape[1:]), self.labels.dtype),
             tf.TensorSpec((None,), tf.float32),
         )
-        dataset = tf.data.Dataset.from_generator(batches, output_signature=tuple(signature))
+        dataset = tf.data.Dataset.from_generator(elements, output_signature=signature)
         return dataset.prefetch(_PREFETCHED_BATCHES)
+
+
+def _taken(values: np.ndarray, indices: np.ndarray, rows: int) -> np.ndarray:
+    """Returns some values and then zeros, `rows` rows in all, without a copy in between."""
+    taken = np.zeros((rows, *values.shape[1:]), values.dtype)
+    # NumPy writes straight to `out` in this mode alone; the indices are those of a sample.
+    np.take(values, indices, axis=0, out=taken[: len(indices)], mode="clip")
+    return taken
 
 
 def _require_matching(examples: int, images: np.ndarray, labels: np.ndarray) -> None:

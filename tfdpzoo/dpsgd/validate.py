@@ -10,19 +10,31 @@ import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 from tensorflow.python.framework import op_def_registry
 
+from tfdpzoo.dpsgd.engine import Engine
 from tfdpzoo.dpsgd.losses import PerExampleLoss
-from tfdpzoo.dpsgd.per_example import Differentiate, recorded_calls, seed_generators
+from tfdpzoo.dpsgd.per_example import (
+    Differentiate,
+    differentiate,
+    differentiate_one_by_one,
+    recorded_calls,
+    seed_generators,
+)
 from tfdpzoo.errors import InputError
 
 _PROBES = 3
 _RANDOM_PASSES = 4
 _UNKNOWN_SIDE = 32
 _SEED = 20220509
+_EQUAL_ENGINES = 0.1
+# A gradient shorter than this counts as zero.
+_NEGLIGIBLE = 1e-3
 
 # Rounding may depend on the place of a row in a batch; mixing moves outputs by far more than this.
 _SAME = 1e-3
 # What is missed when a use of a variable is missed is far larger than the rounding of a sum.
 _EQUAL_GRADIENTS = {"float32": 1e-3, "bfloat16": 1e-1}
+# Moves pixels by several times the rounding of all layers of a deep network together.
+_DISTURBANCE = {"float32": 1e-4, "bfloat16": 1e-2}
 
 _READING = frozenset(
     {"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"}
@@ -103,6 +115,29 @@ def _with_gradient(
     return values, tape.gradient(total, predictions, unconnected_gradients="zero")
 
 
+def choose_differentiation(
+    model: keras.Model, loss: PerExampleLoss, labels: np.ndarray
+) -> Differentiate:
+    """Returns the rules where they find all gradients of a model, or else the generic way.
+
+    Args:
+        model: The model that is trained.
+        loss: Its per-example loss.
+        labels: Labels of the right form.
+
+    Raises:
+        InputError: Neither gives each example its gradient.
+    """
+    ways: list[Differentiate] = [differentiate] if rules_see_examples(model) else []
+    for way in (*ways, differentiate_one_by_one):
+        if covers(way, model, loss, labels):
+            return way
+    raise InputError(
+        f"The gradients of single examples do not add up to the gradient of {model.name}; "
+        "a layer may depend on the size of the batch, or give values that are not numbers."
+    )
+
+
 def covers(
     differentiate: Differentiate, model: keras.Model, loss: PerExampleLoss, labels: np.ndarray
 ) -> bool:
@@ -111,6 +146,10 @@ def covers(
     Every example's gradient within a batch is compared with the ordinary gradient of that example
     alone. Rules would miss a variable that is used outside of its own layer's call, and would take
     one example for another where a layer is called with the rows in another order.
+
+    Rounding differs between an example alone and in a batch, and makes max-pooling choose other
+    pixels, in a deep network so many that a gradient moves by a percent. So the two may differ by
+    as much as the ordinary gradient moves when the pixels move by a little more than rounding.
 
     Args:
         differentiate: `differentiate` or `differentiate_one_by_one`.
@@ -124,16 +163,65 @@ def covers(
         found = differentiate(model, loss, images, chosen, training=False).gradients
     except (ValueError, tf.errors.InvalidArgumentError):
         return False
-    tolerance = max(_EQUAL_GRADIENTS.get(part.compute_dtype, 0.0) for part in _walk(model))
+    precision = compute_precision(model)
     for row in range(len(images)):
         here = slice(row, row + 1)
         alone = _ordinary_gradient(model, loss, images[here], chosen[here])
         only = tf.one_hot(row, len(images))
-        for gradient, reference in zip(found, alone, strict=True):
-            error = tf.norm(gradient.weighted_sum(only) - reference)
-            if not error <= tolerance * (1e-3 + tf.norm(reference)):
-                return False
+        within = [gradient.weighted_sum(only) for gradient in found]
+        disturbed = images[here] * (1 + _DISTURBANCE[precision] * _alternating(images[here]))
+        nearby = _ordinary_gradient(model, loss, disturbed, chosen[here])
+        tolerance = _EQUAL_GRADIENTS[precision] + _largest_error(nearby, alone)
+        if not _largest_error(within, alone) <= tolerance:
+            return False
     return True
+
+
+def clips_single_examples(engine: Engine, clip_norm: float, labels: np.ndarray) -> bool:
+    """Tells whether an engine's sum over one example of a batch is that example's clipped gradient.
+
+    TensorFlow vectorises the gradient of some operations wrongly, grouped convolutions among them,
+    and TF-Privacy's own gradients go through it. A model that draws random numbers is not checked.
+
+    Args:
+        engine: What computes a chunk.
+        clip_norm: C.
+        labels: Labels of the right form.
+    """
+    model, views = engine.model, engine.views
+    if seed_generators(model):
+        return True  # Each pass draws anew, so that there is nothing to compare with.
+    images = probe_images(model)
+    chosen = tf.convert_to_tensor(labels[np.arange(len(images)) % len(labels)])
+    repeated = tf.repeat(images, views, axis=0), tf.repeat(chosen, views, axis=0)
+    for row in range(len(images)):
+        here = slice(row, row + 1)
+        alone = _ordinary_gradient(model, engine.loss, images[here], chosen[here])
+        clipped, _ = tf.clip_by_global_norm(alone, clip_norm)
+        found = engine(*repeated, tf.one_hot(row, len(images))).gradients
+        if not _largest_error(found, clipped) <= _EQUAL_ENGINES:
+            return False
+    return True
+
+
+def compute_precision(model: keras.Model) -> str:
+    """Returns the lowest precision in which a layer computes: `"float32"` or `"bfloat16"`."""
+    dtypes = {part.compute_dtype for part in _walk(model)}
+    return "bfloat16" if "bfloat16" in dtypes else "float32"
+
+
+def _alternating(images: tf.Tensor) -> tf.Tensor:
+    signs = np.random.default_rng(_SEED).choice([-1.0, 1.0], images.shape)
+    return tf.constant(signs, tf.float32)
+
+
+def _largest_error(found: list[tf.Tensor], expected: list[tf.Tensor]) -> float:
+    """The largest error of a variable's gradient, relative to the length of that gradient."""
+    errors = [
+        float(tf.norm(one - other) / (_NEGLIGIBLE + tf.norm(other)))
+        for one, other in zip(found, expected, strict=True)
+    ]
+    return float(np.max(errors, initial=0.0))  # NaN stays NaN.
 
 
 def _ordinary_gradient(

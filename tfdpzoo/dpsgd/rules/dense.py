@@ -5,14 +5,19 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tfdpzoo.dpsgd.gradients import Instantiated, OuterProduct, PerExampleGradient
+from tfdpzoo.dpsgd.gradients import (
+    Instantiated,
+    OuterProduct,
+    PositionProducts,
+    RowGradients,
+)
 from tfdpzoo.dpsgd.rules.registry import register_rule
 
 
 @register_rule(keras.layers.Dense)
 def dense_rule(
     layer: keras.layers.Dense, inputs: tf.Tensor, output_gradients: tf.Tensor
-) -> list[PerExampleGradient]:
+) -> list[RowGradients]:
     """The kernel's gradient is inputs (x) output gradients, summed over any axes between."""
     kernel = _kernel_gradient(inputs, output_gradients)
     if not layer.use_bias:
@@ -21,12 +26,12 @@ def dense_rule(
     return [kernel, Instantiated(tf.reduce_sum(output_gradients, axis=middle))]
 
 
-def _kernel_gradient(inputs: tf.Tensor, output_gradients: tf.Tensor) -> PerExampleGradient:
+def _kernel_gradient(inputs: tf.Tensor, output_gradients: tf.Tensor) -> RowGradients:
     if inputs.shape.rank == 2:
         return OuterProduct(inputs, output_gradients)
     rows = _merge_middle_axes(inputs)
     columns = _merge_middle_axes(output_gradients)
-    return Instantiated(tf.matmul(rows, columns, transpose_a=True))
+    return PositionProducts(rows, columns, (rows.shape[-1], columns.shape[-1]))
 
 
 def _merge_middle_axes(values: tf.Tensor) -> tf.Tensor:

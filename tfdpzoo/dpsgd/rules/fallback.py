@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfdpzoo.dpsgd.gradients import Instantiated, PerExampleGradient
+from tfdpzoo.dpsgd.gradients import Instantiated, RowGradients
 
 
 def generic_gradients(
@@ -16,7 +16,7 @@ def generic_gradients(
     output_gradients: tf.Tensor,
     *,
     training: bool,
-) -> list[PerExampleGradient]:
+) -> list[RowGradients]:
     """Differentiates a layer's call example by example, in one vectorised pass.
 
     Args:

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfdpzoo.dpsgd.rules.registry import register_expanded_call
+from tfdpzoo.dpsgd.rules.scale_bias import scaled_and_shifted
 
 
 def _has_last_axis(layer: keras.layers.GroupNormalization) -> bool:
@@ -27,6 +28,39 @@ def group_normalization(
     beta = next(remaining) if layer.center else tf.zeros_like(neutral)
     outputs = _normalize_groups(values, gamma, beta, layer.groups, layer.epsilon)
     return tf.cast(tf.reshape(outputs, tf.shape(inputs)), inputs.dtype)
+
+
+def _has_trailing_axes(layer: keras.layers.LayerNormalization) -> bool:
+    return _are_trailing(layer) and not layer.rms_scaling
+
+
+def _are_trailing(layer: keras.layers.Layer) -> bool:
+    rank = len((layer.get_build_config() or {}).get("input_shape") or ())
+    axes = sorted(axis % rank for axis in layer.axis) if rank else []
+    return 0 < len(axes) < rank and axes == list(range(rank - len(axes), rank))
+
+
+@register_expanded_call(keras.layers.LayerNormalization, applies=_has_trailing_axes)
+def layer_normalization(
+    layer: keras.layers.LayerNormalization, inputs: tf.Tensor, *copies: tf.Tensor
+) -> tf.Tensor:
+    """Layer normalisation with `copies` (gamma, beta) `(B, *normalized axes)`."""
+    normalized = keras.ops.layer_normalization(
+        tf.cast(inputs, tf.float32), axis=layer.axis, epsilon=layer.epsilon
+    )
+    remaining = iter(copies)
+    gamma = next(remaining) if layer.scale else None
+    beta = next(remaining) if layer.center else None
+    return tf.cast(scaled_and_shifted(normalized, gamma, beta), layer.compute_dtype)
+
+
+@register_expanded_call(keras.layers.RMSNormalization, applies=_are_trailing)
+def rms_normalization(
+    layer: keras.layers.RMSNormalization, inputs: tf.Tensor, scale: tf.Tensor
+) -> tf.Tensor:
+    """Normalisation by the root mean square with `scale` `(B, *normalized axes)`."""
+    normalized = keras.ops.rms_normalization(inputs, axis=layer.axis, epsilon=layer.epsilon)
+    return tf.cast(scaled_and_shifted(normalized, scale, None), inputs.dtype)
 
 
 def _normalize_groups(

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import keras
 import tensorflow as tf
 
-from tfdpzoo.dpsgd.gradients import PerExampleGradient
+from tfdpzoo.dpsgd.gradients import RowGradients
 
-OutputRule = Callable[[Any, tf.Tensor, tf.Tensor], list[PerExampleGradient]]
+OutputRule = Callable[[Any, tf.Tensor, tf.Tensor], list[RowGradients]]
 """`(layer, inputs, output_gradients) -> gradients`, one for each trainable variable."""
 
 ExpandedCall = Callable[..., tf.Tensor]
@@ -111,4 +111,11 @@ def _has_unusual_variables(layer: keras.layers.Layer) -> bool:
 
 
 def _register_own_rules() -> None:
-    from tfdpzoo.dpsgd.rules import convolution, dense, normalization  # noqa: F401
+    from tfdpzoo.dpsgd.rules import (  # noqa: F401
+        convolution,
+        dense,
+        embedding,
+        group_convolution,
+        normalization,
+        scale_bias,
+    )
