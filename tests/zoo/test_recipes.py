@@ -21,7 +21,11 @@ DEFAULTS = {
     "optimizer.momentum": 0,
     "optimizer.weight_decay": 0,
     "optimizer.warmup_updates": 0,
-    "execution.jit_compile": False,
+    "precision": "float32",
+    "augmentation.multiplicity": 1,
+    "augmentation.shift": 0,
+    "augmentation.flip": False,
+    "execution.jit_compile": "auto",
 }
 NOT_SETTINGS = ("name", "model", "description", "sources")
 

@@ -166,7 +166,8 @@ def test_residual_unit_without_weights_passes_its_input_on():
 
 
 @pytest.mark.parametrize(
-    "initializer", ["glorot_uniform", "he_normal", keras.initializers.HeUniform()], ids=str
+    "initializer",
+    ["glorot_uniform", "he_normal", pytest.param(keras.initializers.HeUniform(), id="object")],
 )
 def test_initial_weights_differ_from_layer_to_layer_and_from_model_to_model(initializer):
     """Keras gives one initialiser the same numbers each time, so that none may be shared."""
