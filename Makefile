@@ -1,6 +1,8 @@
 # The first Python on the PATH that is 3.10 or 3.11, unless it is given: make demo PYTHON=...
 PYTHON ?=
 VENV ?= .venv
+# How many tests run at once; each needs a core and up to 3 GiB of memory.
+JOBS ?= 2
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -9,12 +11,13 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow clean
+.PHONY: help demo test test-slow bench clean
 
 help:
 	@echo "make demo       install into $(VENV), train a private model on small images, verify it"
 	@echo "make test       check style and types, run the tests"
 	@echo "make test-slow  run the tests that train for minutes"
+	@echo "make bench      measure training steps beside TF-Privacy, Opacus and JAX-Privacy, write docs/benchmarks.md"
 	@echo "make clean      remove $(VENV) and everything that was generated, except models and runs"
 
 demo: $(INSTALLED)
@@ -25,10 +28,13 @@ test: $(INSTALLED)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@sh tools/check_types.sh $(BIN)/mypy
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
 test-slow: $(INSTALLED)
 	@$(BIN)/pytest -m slow
+
+bench: $(INSTALLED)
+	@$(BIN)/python -m benchmarks
 
 # An environment that is there already is kept if its Python and its pip can be used.
 # What find_python.sh prints is a path or the sentence to stop with.
@@ -42,5 +48,5 @@ $(INSTALLED): pyproject.toml setup.py constraints.txt
 	@touch $@
 
 clean:
-	@rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find tfdpzoo zoo cli tests -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf $(VENV) .bench-env build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find tfdpzoo zoo cli benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

@@ -10,7 +10,9 @@ mkdir -p build/types/tfdpzoo
 for entry in tfdpzoo/* zoo cli; do
     ln -s "../../../$entry" build/types/tfdpzoo/
 done
+ln -s ../../benchmarks build/types/benchmarks
 
 mypy=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 cd build/types
-exec "$mypy" --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache --package tfdpzoo
+exec "$mypy" --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache --package tfdpzoo \
+    --package benchmarks

@@ -1,0 +1,171 @@
+"""`docs/benchmarks.md`, made of `results.json` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contenders import CONTENDERS, NOT_PRIVATE, ORDINARY, OURS
+from benchmarks.measurement import Measurement
+from benchmarks.models import MODELS
+from benchmarks.plots import draw_comparison, draw_growth
+from benchmarks.results import Section
+
+_HEAD = """\
+# Benchmarks
+
+Made by `make bench`, which measures on the machine that it runs on and keeps the numbers in
+`benchmarks/results.json`; `python -m benchmarks --page-only` makes this page of them again. A cell
+is empty where nothing was measured.
+"""
+_COMPARISON = """\
+## A training step
+
+One update of all weights: the gradient of every example, clipped to norm 1, their sum, Gaussian
+noise, SGD; where it is not private, the gradient of the mean loss and SGD. Ours also updates the
+average of the weights. All train the same network on the same images in float32, each in a process
+of its own, and take turns, one step each. A time is the median of the steps. The ratios, to our
+step and to the ordinary step in the same framework, are medians of those within the rounds. Memory
+is the most that a process, libraries included, has held.
+
+![Time of a step](benchmarks-comparison.png)
+"""
+_GROWTH = """\
+## Larger batches
+
+![Time and memory against the batch](benchmarks-growth.png)
+"""
+_LINEAR_WITHIN = 0.10
+_CONSTANT_WITHIN = 0.10
+
+
+def write_page(sections: Mapping[str, Any], folder: Path) -> None:
+    """Writes the page and its pictures.
+
+    Args:
+        sections: The content of `results.json`.
+        folder: Where `benchmarks.md` and the pictures are written.
+    """
+    texts = [make(sections[name], folder) for name, make in SECTIONS.items() if name in sections]
+    (folder / "benchmarks.md").write_text("\n".join([_HEAD, *texts]), encoding="utf-8")
+
+
+def _comparison(content: Mapping[str, Any], folder: Path) -> str:
+    section = Section.from_json(content)
+    draw_comparison(section.models, folder / "benchmarks-comparison.png")
+    parts = [_COMPARISON]
+    for model, rows in section.models.items():
+        parameters = _number(rows[0].parameters, ",")
+        parts.append(f"### {model}, {rows[0].batch} examples, {parameters} parameters\n")
+        parts.append(_comparison_table(rows))
+    return "\n".join([*parts, _measured_on(section)])
+
+
+def _comparison_table(rows: Sequence[Measurement]) -> str:
+    by_name = {row.contender: row for row in rows}
+    frameworks = {each.name: each.framework for each in CONTENDERS}
+    return _table(
+        ["", "step, s", "× ours", "× ordinary", "peak MB", "steps", "remark"],
+        (
+            [
+                row.contender,
+                _number(row.median_seconds, ".3g"),
+                _number(row.ratio_to(by_name[OURS.name]), ".2f"),
+                _number(row.ratio_to(by_name[NOT_PRIVATE[frameworks[row.contender]]]), ".2f"),
+                _number(row.peak_mb, ",.0f"),
+                str(len(row.seconds) or ""),
+                row.failure,
+            ]
+            for row in rows
+        ),
+    )
+
+
+def _growth(content: Mapping[str, Any], folder: Path) -> str:
+    section = Section.from_json(content)
+    ((model, rows),) = section.models.items()
+    draw_growth(rows, folder / "benchmarks-growth.png")
+    table = _table(
+        [model, "batch", "step, s", "ms an example", "peak MB", "the images, MB", "remark"],
+        (
+            [
+                row.contender,
+                f"{row.batch:,}",
+                _number(row.median_seconds, ".3g"),
+                _number(row.milliseconds_an_example, ".2f"),
+                _number(row.peak_mb, ",.0f"),
+                f"{MODELS[model].megabytes(row.batch):,.1f}",
+                row.failure,
+            ]
+            for row in rows
+        ),
+    )
+    ours = [row for row in rows if row.contender == OURS.name]
+    return "\n".join(
+        [_GROWTH, table, _time_verdict(ours), _memory_verdict(model, rows), _measured_on(section)]
+    )
+
+
+def _time_verdict(ours: Sequence[Measurement]) -> str:
+    # The largest batch has a single step, which is there for its memory.
+    timed = {row.batch: row.milliseconds_an_example for row in ours if len(row.seconds) > 1}
+    costs = [cost for cost in timed.values() if cost is not None]
+    if not costs:
+        return ""
+    spread = max(costs) / min(costs) - 1
+    verdict = "linear" if spread <= _LINEAR_WITHIN else "not linear"
+    return (
+        f"The time of an example differs by {spread:.0%} between {min(timed):,} and "
+        f"{max(timed):,} examples: time is {verdict} in the batch within {_LINEAR_WITHIN:.0%}.\n"
+    )
+
+
+def _memory_verdict(model: str, rows: Sequence[Measurement]) -> str:
+    held = {row.batch: row.peak_mb for row in rows if row.contender == OURS.name and row.peak_mb}
+    ordinary = {row.batch: row.peak_mb for row in rows if row.contender == ORDINARY.name}
+    if len(held) < 2:
+        return ""
+    low, high = min(held), max(held)
+    growth = held[high] - held[low]
+    images = MODELS[model].megabytes(high - low)
+    verdict = "constant" if growth - images <= _CONSTANT_WITHIN * held[low] else "not constant"
+    sentence = (
+        f"Peak memory grows by {growth:,.0f} MB between {low:,} and {high:,} examples, where the "
+        f"added images themselves take {images:,.0f} MB: apart from them it is {verdict} within "
+        f"{_CONSTANT_WITHIN:.0%}.\n"
+    )
+    for batch, peak in ordinary.items():
+        if peak:
+            ratio = held[high] / peak
+            sentence += (
+                f"It ends at {ratio:.2f} times an ordinary step's with {batch:,} examples.\n"
+            )
+    return sentence
+
+
+SECTIONS: dict[str, Callable[[Mapping[str, Any], Path], str]] = {
+    "comparison": _comparison,
+    "growth": _growth,
+}
+"""What makes the text of a section of the results, in the order of the page."""
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _measured_on(section: Section) -> str:
+    rows = [row for rows in section.models.values() for row in rows]
+    versions = {name: version for row in rows for name, version in row.versions.items()}
+    facts = {
+        **section.measured_on,
+        "device": ", ".join(sorted({row.device for row in rows if row.device})),
+        "versions": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
+    }
+    return "; ".join(f"{name}: {fact}" for name, fact in facts.items()) + ".\n"

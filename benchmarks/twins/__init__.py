@@ -1,0 +1,1 @@
+"""The zoo's architectures in the frameworks of the peers."""

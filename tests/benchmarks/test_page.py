@@ -1,0 +1,107 @@
+"""The page says what the results hold, and nothing where they hold nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.contenders import CONTENDERS, ORDINARY, OURS
+from benchmarks.measurement import Measurement
+from benchmarks.page import SECTIONS, write_page
+from benchmarks.results import RESULTS, Section, read_sections, write_section
+
+MEASURED_ON = {"command": "`make bench`", "date": "2030-01-02", "CPU": "A | B"}
+MODEL = "smoothnet-w80d10"
+
+
+def comparison() -> list[Measurement]:
+    rows = {
+        each.name: Measurement(each.name, 64, (0.5, 0.4, 0.6), 1500, 601_069, "CPU")
+        for each in CONTENDERS
+    }
+    rows[OURS.name] = Measurement(
+        OURS.name, 64, (0.1, 0.2, 0.3), 900, 601_069, "CPU", 64, {"tensorflow": "9.1"}
+    )
+    rows["Opacus, ghost"] = Measurement("Opacus, ghost", 64, failure="ended by signal 11")
+    return list(rows.values())
+
+
+def growth(*seconds_an_example: float) -> list[Measurement]:
+    rows = [
+        Measurement(OURS.name, batch, (batch * cost, batch * cost), 900 + batch / 8, chunk=64)
+        for batch, cost in zip((64, 256, 1024), seconds_an_example, strict=True)
+    ]
+    largest = Measurement(OURS.name, 16_384, (99.0,), 1300, chunk=64)
+    return [*rows, largest, Measurement(ORDINARY.name, 64, (0.1,), 1000)]
+
+
+def page(folder: Path, **sections: list[Measurement]) -> str:
+    results = folder / "results.json"
+    for name, rows in sections.items():
+        write_section(name, Section(MEASURED_ON, {MODEL: rows}), results)
+    write_page(read_sections(results), folder)
+    return (folder / "benchmarks.md").read_text()
+
+
+def cells(text: str, contender: str) -> list[str]:
+    line = next(line for line in text.splitlines() if line.startswith(f"| {contender} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+def test_comparison(tmp_path):
+    text = page(tmp_path, comparison=comparison())
+    assert "### smoothnet-w80d10, 64 examples, 601,069 parameters" in text
+    # Ratios round by round: 0.1/0.5, 0.2/0.4, 0.3/0.6.
+    assert cells(text, OURS.name) == ["0.2", "1.00", "0.50", "900", "3", ""]
+    assert cells(text, "JAX-Privacy") == ["0.5", "2.00", "1.00", "1,500", "3", ""]
+    assert cells(text, "Opacus, ghost") == ["", "", "", "", "", "ended by signal 11"]
+    assert "; date: 2030-01-02; CPU: A | B; device: CPU; versions: tensorflow 9.1.\n" in text
+    assert "## Larger batches" not in text
+    with Image.open(tmp_path / "benchmarks-comparison.png") as picture:
+        assert np.asarray(picture.convert("L")).std() > 10
+
+
+@pytest.mark.parametrize(
+    ("costs", "verdict"),
+    [
+        ((0.001, 0.00108, 0.00104), "differs by 8% between 64 and 1,024 examples: time is linear"),
+        (
+            (0.001, 0.0012, 0.001),
+            "differs by 20% between 64 and 1,024 examples: time is not linear",
+        ),
+    ],
+)
+def test_growth(costs, verdict, tmp_path):
+    text = page(tmp_path, growth=growth(*costs))
+    assert verdict in text
+    # 1300 - 908 MB, and 16,320 images of 12,288 bytes.
+    assert "grows by 392 MB between 64 and 16,384 examples, where" in text
+    assert "images themselves take 201 MB: apart from them it is not constant within 10%" in text
+    assert "ends at 1.30 times an ordinary step's with 64 examples" in text
+    assert cells(text, OURS.name) == ["64", "0.064", "1.00", "908", "0.8", ""]
+    assert (tmp_path / "benchmarks-growth.png").stat().st_size > 10_000
+
+
+def test_page_of_nothing_measured(tmp_path):
+    failures = [Measurement(each.name, 64, failure="no") for each in CONTENDERS]
+    text = page(tmp_path, comparison=failures, growth=[Measurement(OURS.name, 64, failure="no")])
+    assert cells(text, OURS.name)[-1] == "no"
+    assert "linear" not in text
+
+
+def test_sections_are_kept_beside_each_other(tmp_path):
+    page(tmp_path, comparison=comparison())
+    text = page(tmp_path, growth=growth(0.1, 0.1, 0.1))
+    assert text.index("## A training step") < text.index("## Larger batches")
+    assert json.loads((tmp_path / "results.json").read_text()).keys() == SECTIONS.keys()
+
+
+@pytest.mark.skipif(not RESULTS.exists(), reason="nothing has been measured yet: make bench")
+def test_page_of_the_repository_is_that_of_its_results(tmp_path):
+    write_page(read_sections(), tmp_path)
+    page_of_repository = RESULTS.parents[1] / "docs" / "benchmarks.md"
+    assert page_of_repository.read_text() == (tmp_path / "benchmarks.md").read_text()
