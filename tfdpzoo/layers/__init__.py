@@ -7,6 +7,7 @@ from tfdpzoo.layers.group_restriction import GroupRestriction
 from tfdpzoo.layers.pooling import AdaptiveAveragePooling2D
 from tfdpzoo.layers.scale_bias import ScaleBias
 from tfdpzoo.layers.smooth import SmoothBlock
+from tfdpzoo.layers.standardized_convolution import StandardizedConv2D
 
 __all__ = [
     "AdaptiveAveragePooling2D",
@@ -17,5 +18,6 @@ __all__ = [
     "LiftingConv2D",
     "ScaleBias",
     "SmoothBlock",
+    "StandardizedConv2D",
     "SymmetricPooling2D",
 ]
