@@ -74,5 +74,13 @@ MODELS = {
             pytorch="benchmarks.twins.smoothnet_pytorch:SmoothNet",
             jax="benchmarks.twins.smoothnet_jax:smoothnet",
         ),
+        BenchmarkedModel(
+            "equivariant-resnet9",
+            batch=32,
+            keras="tfdpzoo.zoo.equivariant_resnet9.architecture:equivariant_resnet9",
+            arguments={},
+            pytorch="benchmarks.twins.equivariant_resnet9_pytorch:EquivariantResNet9",
+            jax="benchmarks.twins.equivariant_resnet9_jax:equivariant_resnet9",
+        ),
     )
 }

@@ -1,60 +1,62 @@
-"""Prints how far a twin's logits are from the reference; run with the interpreter of the peers.
+"""Prints how far twins' logits are from the zoo's; run with the interpreter of the peers.
 
-The arguments are the framework and the path of `smoothnet_reference.npz`. Weights and images are
-drawn as `tests/zoo/make_smoothnet_reference.py` draws them.
+The arguments are the framework and the folder that `test_twins.py` has filled. The answer is one
+JSON object: by model, the largest difference relative to the largest logit.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 
 import numpy as np
 
-# Sides of 32 pixels and three channels.
-CONFIGURATIONS = (1, 5)
+from benchmarks.models import MODELS, BenchmarkedModel
 
 
-def drawn(random: np.random.RandomState, shape: tuple[int, ...]) -> np.ndarray:
-    values = random.standard_normal(shape)
-    if len(shape) == 1:
-        return (0.5 + 0.5 * values).astype("float32")
-    return (values * np.sqrt(2.0 / np.prod(shape[:-1]))).astype("float32")
+def jax_logits(
+    model: BenchmarkedModel, weights: list[np.ndarray], images: np.ndarray
+) -> np.ndarray:
+    parameters, logits = model.build("jax")
+    assert [parameter.shape for parameter in parameters] == [values.shape for values in weights]
+    return np.asarray(logits(weights, images))
 
 
-def jax_logits(architecture: dict, random: np.random.RandomState) -> np.ndarray:
-    from benchmarks.twins.smoothnet_jax import smoothnet
-
-    parameters, logits = smoothnet(**architecture)
-    parameters = [drawn(random, parameter.shape) for parameter in parameters]
-    return np.asarray(logits(parameters, images(random)))
-
-
-def pytorch_logits(architecture: dict, random: np.random.RandomState) -> np.ndarray:
+def pytorch_logits(
+    model: BenchmarkedModel, weights: list[np.ndarray], images: np.ndarray
+) -> np.ndarray:
     import torch
 
-    from benchmarks.twins.smoothnet_pytorch import SmoothNet
-
-    network = SmoothNet(**architecture)
-    for parameter in network.parameters():
-        order = (2, 3, 1, 0) if parameter.ndim == 4 else tuple(reversed(range(parameter.ndim)))
-        values = drawn(random, tuple(parameter.shape[axis] for axis in order))
-        parameter.data = torch.from_numpy(values.transpose(np.argsort(order)).copy())
-    channels_first = images(random).transpose(0, 3, 1, 2).copy()
-    return network(torch.from_numpy(channels_first)).detach().numpy()
+    network = model.build("pytorch")
+    for (parameter, order), values in zip(parameters_and_orders(network), weights, strict=True):
+        assert tuple(parameter.shape) == tuple(values.shape[axis] for axis in order)
+        parameter.data = torch.from_numpy(values.transpose(order).copy())
+    return network(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).detach().numpy()
 
 
-def images(random: np.random.RandomState) -> np.ndarray:
-    return random.standard_normal((3, 32, 32, 3)).astype("float32")
+def parameters_and_orders(network):
+    """Yields each parameter, and in which order it has the axes of Keras' variable."""
+    from torch import nn
+
+    orders = {nn.Conv2d: (3, 2, 0, 1), nn.Linear: (1, 0)}
+    for module in network.modules():
+        order = next((order for kind, order in orders.items() if isinstance(module, kind)), None)
+        for parameter in module.parameters(recurse=False):
+            own = order is None or parameter.ndim == 1
+            yield parameter, tuple(range(parameter.ndim)) if own else order
 
 
-def main(framework: str, path: str) -> None:
+def main(framework: str, folder: str) -> None:
     logits = {"jax": jax_logits, "pytorch": pytorch_logits}[framework]
-    reference = np.load(path)
-    for index in CONFIGURATIONS:
-        width, depth, _, _, _, classes = reference["configurations"][index]
-        architecture = {"width": width, "depth": int(depth), "classes": int(classes)}
-        found = logits({"input_shape": (32, 32, 3), **architecture}, np.random.RandomState(index))
-        print(np.abs(found - reference[f"logits{index}"]).max())
+    differences = {}
+    for path in sorted(Path(folder).glob("*.npz")):
+        reference = dict(np.load(path))
+        expected, images = reference.pop("logits"), reference.pop("images")
+        weights = [reference[f"arr_{index}"] for index in range(len(reference))]
+        found = logits(MODELS[path.stem], weights, images)
+        differences[path.stem] = float(np.abs(found - expected).max() / np.abs(expected).max())
+    print(json.dumps(differences))
 
 
 if __name__ == "__main__":
