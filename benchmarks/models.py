@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,10 @@ class BenchmarkedModel:
         name: What the command line and the page call it.
         batch: Examples in a step.
         keras: `module:function` of the Keras builder.
-        arguments: The architecture's arguments, the same for all builders.
         pytorch: `module:class` of a PyTorch module of the same architecture, where there is one.
         jax: `module:function` that returns parameters and the function from them and images to
             logits, where there is one.
+        arguments: The architecture's arguments, the same for all builders; none for its defaults.
         input_shape: Height, width and channels of an image.
         classes: How many classes there are.
     """
@@ -33,9 +33,9 @@ class BenchmarkedModel:
     name: str
     batch: int
     keras: str
-    arguments: Mapping[str, Any]
     pytorch: str | None = None
     jax: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     input_shape: tuple[int, int, int] = (32, 32, 3)
     classes: int = 10
 
@@ -78,9 +78,36 @@ MODELS = {
             "equivariant-resnet9",
             batch=32,
             keras="tfdpzoo.zoo.equivariant_resnet9.architecture:equivariant_resnet9",
-            arguments={},
             pytorch="benchmarks.twins.equivariant_resnet9_pytorch:EquivariantResNet9",
             jax="benchmarks.twins.equivariant_resnet9_jax:equivariant_resnet9",
+        ),
+        BenchmarkedModel(
+            "resnet9",
+            batch=16,
+            keras="tfdpzoo.zoo.resnet9.architecture:resnet9",
+            pytorch="benchmarks.twins.resnet9_pytorch:ResNet9",
+            jax="benchmarks.twins.resnet9_jax:resnet9",
+        ),
+        BenchmarkedModel(
+            "wrn16-4",
+            batch=16,
+            keras="tfdpzoo.zoo.wrn16_4.architecture:wrn16_4",
+            pytorch="benchmarks.twins.wide_resnet_pytorch:wrn16_4",
+            jax="benchmarks.twins.wide_resnet_jax:wrn16_4",
+        ),
+        BenchmarkedModel(
+            "wrn40-4",
+            batch=8,
+            keras="tfdpzoo.zoo.wrn40_4.architecture:wrn40_4",
+            pytorch="benchmarks.twins.wide_resnet_pytorch:wrn40_4",
+            jax="benchmarks.twins.wide_resnet_jax:wrn40_4",
+        ),
+        BenchmarkedModel(
+            "tanh-cnn",
+            batch=64,
+            keras="tfdpzoo.zoo.tanh_cnn.architecture:tanh_cnn",
+            pytorch="benchmarks.twins.tanh_cnn_pytorch:TanhCNN",
+            jax="benchmarks.twins.tanh_cnn_jax:tanh_cnn",
         ),
     )
 }
