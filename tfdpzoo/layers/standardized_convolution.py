@@ -108,6 +108,18 @@ class StandardizedConv2D(keras.layers.Conv2D):
         finally:
             self.__dict__.pop("_baked")
 
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Writes the variables of a convolution, whose code names them one by one, and the gain."""
+        super().save_own_variables(store)
+        if self.built:
+            store["gain"] = self.gain
+
+    def load_own_variables(self, store: dict[str, Any]) -> None:
+        """Reads what `save_own_variables` wrote."""
+        super().load_own_variables(store)
+        if self.built:
+            self.gain.assign(store["gain"])
+
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that rebuild this layer."""
         return {

@@ -118,4 +118,5 @@ def _register_own_rules() -> None:
         group_convolution,
         normalization,
         scale_bias,
+        standardized_convolution,
     )
