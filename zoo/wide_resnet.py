@@ -45,7 +45,7 @@ def wide_resnet(
     convolution as its shortcut.
 
     Args:
-        depth: Convolutions on the longest path and the dense layer, 6 n + 4 with n from 1 on.
+        depth: How many convolutions there are, 6 n + 4 with n from 1 on.
         width: Factor of the channels, at least 1.
         input_shape: Height, width (at least 8 each) and channels of an image.
         classes: How many classes there are, at least 2.
