@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import keras
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from reference_gradients import LOSS, examples_of, gradients_one_at_a_time, relative_error
 
 from tfdpzoo.dpsgd.per_example import differentiate
-from tfdpzoo.dpsgd.rules import rule_for
+from tfdpzoo.dpsgd.rules import convolution, rule_for
+from tfdpzoo.dpsgd.rules.convolution import OneByOne, convolution_rule
 
 layers = keras.layers
 
@@ -69,6 +72,46 @@ def test_convolution(configuration, step, channels, filters, sides, seed):
     layer = layers.Conv2D(filters, **configuration, **step)
     check(layer, (*sides, channels), seed)
     assert rule_for(layer) is not None
+
+
+@settings(max_examples=15)
+@given(
+    configurations,
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.integers(1, 3),
+    st.integers(1, 4),
+    st.tuples(*[st.integers(4, 9)] * 2),
+    st.integers(0, 99),
+)
+def test_one_by_one(configuration, strides, channels, filters, sides, seed):
+    """The form for large images, here for small ones."""
+    layer = layers.Conv2D(filters, **configuration, strides=strides)
+    with mock.patch.object(convolution, "_MOST_COPIED_BYTES", 0):
+        check(layer, (*sides, channels), seed)
+
+
+@pytest.mark.parametrize("views", [1, 3])
+def test_one_by_one_adds_up_views(views):
+    layer = layers.Conv2D(5, 3, padding="same", use_bias=False)
+    layer.build((None, 6, 7, 2))
+    random = np.random.default_rng(0)
+    inputs, gradients = (
+        tf.constant(random.normal(size=(6, 6, 7, channels)), tf.float32) for channels in (2, 5)
+    )
+    (patches,) = convolution_rule(layer, inputs, gradients)
+    found = OneByOne(layer, inputs, gradients).of_examples(views).values
+    np.testing.assert_allclose(found, patches.of_examples(views).instantiate(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("side", "gpus", "form"), [(32, [], True), (16, [], False), (32, ["H100"], False)]
+)
+def test_large_images_go_one_by_one_on_a_cpu(side, gpus, form, monkeypatch):
+    monkeypatch.setattr(convolution, "accelerators", lambda: gpus)
+    layer = layers.Conv2D(24, 3, padding="same", use_bias=False)
+    layer.build((None, side, side, 16))
+    (found,) = convolution_rule(layer, tf.zeros((2, side, side, 16)), tf.zeros((2, side, side, 24)))
+    assert isinstance(found, OneByOne) == form
 
 
 @settings(max_examples=12)

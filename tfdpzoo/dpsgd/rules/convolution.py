@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import tensorflow as tf
 
@@ -10,8 +12,13 @@ from tfdpzoo.dpsgd.gradients import (
     PositionProducts,
     RowGradients,
     Transposed,
+    gram_is_cheaper,
 )
 from tfdpzoo.dpsgd.rules.registry import register_rule
+from tfdpzoo.hardware import accelerators
+
+# Measured on two cores with 2 MiB of second-level cache each, see docs/engine.md.
+_MOST_COPIED_BYTES = 2**19
 
 
 def _is_channels_last(layer: keras.layers.Layer) -> bool:
@@ -22,15 +29,76 @@ def _is_channels_last(layer: keras.layers.Layer) -> bool:
 def convolution_rule(
     layer: keras.layers.Conv2D, inputs: tf.Tensor, output_gradients: tf.Tensor
 ) -> list[RowGradients]:
-    """One batched matrix product: (positions, patch)^T x (positions, filters) for each example."""
+    """One batched matrix product: (positions, patch)^T x (positions, filters) for each example.
+
+    Where the copies that this takes are large, one call of the convolution's own gradient for each
+    example, which needs none.
+    """
     bias = _bias_gradient(layer, output_gradients)
     if layer.groups > 1:
         return [_grouped_kernel(layer, inputs, output_gradients), *bias]
+    if _leaves_cache(layer, inputs, output_gradients):
+        return [OneByOne(layer, inputs, output_gradients), *bias]
     if _unfolds_gradients(layer, inputs, output_gradients):
         return [_kernel_from_unfolded_gradients(layer, inputs, output_gradients), *bias]
     patches = _positions_first(extract_patches(layer, inputs))
     shape = (*layer.kernel_size, inputs.shape[-1], output_gradients.shape[-1])
     return [PositionProducts(patches, _positions_first(output_gradients), shape), *bias]
+
+
+def _leaves_cache(
+    layer: keras.layers.Conv2D, inputs: tf.Tensor, output_gradients: tf.Tensor
+) -> bool:
+    """Tells whether a CPU would wait for the copies of the inputs that an example's patches are.
+
+    A GPU would wait for the calls instead.
+    """
+    # TensorFlow differentiates no dilated convolution by its filters on every CPU.
+    if _taps(layer) == 1 or layer.dilation_rate != (1, 1) or accelerators():
+        return False
+    channels, filters = inputs.shape[-1], output_gradients.shape[-1]
+    positions, patch = output_gradients.shape[1:3].num_elements(), _taps(layer) * channels
+    copied = 4 * positions * _taps(layer) * min(channels, filters)
+    return copied >= _MOST_COPIED_BYTES and not gram_is_cheaper(positions, patch, filters)
+
+
+@dataclasses.dataclass(frozen=True)
+class OneByOne:
+    """Gradients of a convolution's kernel by the convolution's own gradient, example by example.
+
+    Attributes:
+        layer: A convolution with neither groups nor dilation.
+        inputs: `(rows, height, width, channels)`.
+        output_gradients: `(rows, output height, output width, filters)`.
+    """
+
+    layer: keras.layers.Conv2D
+    inputs: tf.Tensor
+    output_gradients: tf.Tensor
+
+    def of_examples(self, views: int) -> Instantiated:
+        """Returns the gradients, each the sum over `views` consecutive rows."""
+        examples = tuple(
+            tf.reshape(values, (-1, views, *values.shape[1:]))
+            for values in (self.inputs, self.output_gradients)
+        )
+        shape = (*self.layer.kernel_size, self.inputs.shape[-1], self.output_gradients.shape[-1])
+
+        def of_example(rows: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            own_inputs, own_gradients = rows
+            return tf.raw_ops.Conv2DBackpropFilter(
+                input=own_inputs,
+                filter_sizes=shape,
+                out_backprop=own_gradients,
+                strides=(1, *self.layer.strides, 1),
+                padding=self.layer.padding.upper(),
+            )
+
+        # One after the other: each uses all cores.
+        signature = tf.TensorSpec(shape, tf.float32)
+        return Instantiated(
+            tf.map_fn(of_example, examples, parallel_iterations=1, fn_output_signature=signature)
+        )
 
 
 def _unfolds_gradients(
