@@ -7,26 +7,42 @@ from rich.console import Console
 
 from benchmarks import comparison, growth
 from benchmarks.driver import ROOT
+from benchmarks.models import MODELS
 from benchmarks.page import write_page
-from benchmarks.results import read_sections, write_section
+from benchmarks.results import read_sections, update_section, write_section
 
 _BENCHMARKS = {"comparison": comparison.measure, "growth": growth.measure}
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(_BENCHMARKS)))
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    type=click.Choice(list(MODELS)),
+    help="Measure this model of the comparison again and keep the others' numbers; repeatable.",
+)
 @click.option("--page-only", is_flag=True, help="Make the page of the kept results again.")
-def main(names: tuple[str, ...], page_only: bool) -> None:
+def main(names: tuple[str, ...], models: tuple[str, ...], page_only: bool) -> None:
     """Measures the benchmarks NAMES, by default all, and writes docs/benchmarks.md.
 
-    Example: python -m benchmarks growth
+    Example: python -m benchmarks comparison --model wrn16-4
     """
+    if models and (page_only or names != ("comparison",)):
+        raise click.UsageError(
+            "--model is of the comparison alone: python -m benchmarks comparison --model NAME."
+        )
     console = Console(stderr=True)
-    for name in () if page_only else names or _BENCHMARKS:
+    if models:
+        with console.status("comparison") as status:
+            update_section("comparison", comparison.measure(status.update, models))
+    for name in () if models or page_only else names or _BENCHMARKS:
         with console.status(name) as status:
             write_section(name, _BENCHMARKS[name](status.update))
     write_page(read_sections(), ROOT / "docs")
     console.print("wrote docs/benchmarks.md")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from benchmarks import peers
 from benchmarks.contenders import CONTENDERS, OURS, Contender
@@ -17,16 +17,17 @@ _ROUNDS = 20
 _THREADS = 2
 
 
-def measure(show: Callable[[str], object]) -> Section:
-    """Measures every model with all contenders.
+def measure(show: Callable[[str], object], names: Iterable[str] = MODELS) -> Section:
+    """Measures models with all contenders.
 
     Args:
         show: Takes a line that says what is being done.
+        names: The models, by default all.
     """
     show("installing the peers")
     missing = peers.install({each.peer for each in CONTENDERS if each.peer})
-    models = {model.name: _compare(model, missing, show) for model in MODELS.values()}
-    return Section(measured_on("make bench", _THREADS), models)
+    models = {name: _compare(MODELS[name], missing, show) for name in names}
+    return Section.of_one_run(measured_on("make bench", _THREADS), models)
 
 
 def _compare(

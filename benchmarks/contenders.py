@@ -52,23 +52,19 @@ def _opacus(mode: str) -> Contender:
     return Contender(f"Opacus, {mode}", step, "pytorch", (*_PYTORCH, "opacus"), "opacus")
 
 
+OPACUS = tuple(_opacus(mode) for mode in ("ghost", "hooks", "functorch"))
+JAX_PRIVACY = Contender(
+    "JAX-Privacy", "benchmarks.jax_steps:private", "jax", (*_JAX, "jax-privacy"), "jax-privacy"
+)
 CONTENDERS = (
     OURS,
     ORDINARY,
     TF_PRIVACY,
-    _opacus("ghost"),
-    _opacus("hooks"),
-    _opacus("functorch"),
+    *OPACUS,
     Contender(
         "PyTorch, not private", "benchmarks.pytorch_steps:ordinary", "pytorch", _PYTORCH, "opacus"
     ),
-    Contender(
-        "JAX-Privacy",
-        "benchmarks.jax_steps:private",
-        "jax",
-        (*_JAX, "jax-privacy"),
-        "jax-privacy",
-    ),
+    JAX_PRIVACY,
     Contender("JAX, not private", "benchmarks.jax_steps:ordinary", "jax", _JAX, "jax-privacy"),
 )
 NOT_PRIVATE = {

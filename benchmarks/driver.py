@@ -20,7 +20,10 @@ from benchmarks.training_step import StepSettings
 ROOT = Path(__file__).resolve().parents[1]
 PEERS_PYTHON = ROOT / ".bench-env" / "bin" / "python"
 
-_SECONDS_TO_ANSWER = 600
+# Enough for nine processes that compile side by side on two cores, and for a step of minutes; one
+# that hangs must not hold up a benchmark that nobody watches.
+_SECONDS_TO_START = 300
+_SECONDS_TO_STEP = 120
 _ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
     # On a GPU each process would take all memory for itself.
@@ -89,7 +92,7 @@ class _Worker:
 
     def wait_until_ready(self) -> None:
         """Takes the first line, in which the process says what it has made."""
-        self.measurement = replace(self.measurement, **self._answer())
+        self.measurement = replace(self.measurement, **self._answer(_SECONDS_TO_START))
 
     def step(self, number: int) -> None:
         """Lets the process execute its step of a round, unless it has none left."""
@@ -97,7 +100,7 @@ class _Worker:
             return
         with contextlib.suppress(BrokenPipeError):
             print(number, file=self._process.stdin, flush=True)
-        answer = {"seconds": None, "peak_mb": None} | self._answer()
+        answer = {"seconds": None, "peak_mb": None} | self._answer(_SECONDS_TO_STEP)
         seconds = (*self.measurement.seconds, answer["seconds"]) if answer["seconds"] else ()
         self.measurement = replace(self.measurement, **answer | {"seconds": seconds})
         if number == self._most_steps:
@@ -108,16 +111,16 @@ class _Worker:
         self._process.kill()
         self._process.communicate()
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self, within: int) -> dict[str, Any]:
         """Returns the fields of the measurement that the process sends, or why there are none."""
-        timer = threading.Timer(_SECONDS_TO_ANSWER, self._process.kill)
+        timer = threading.Timer(within, self._process.kill)
         timer.start()
         line = self._process.stdout.readline() if self._process.stdout else ""
         timer.cancel()
-        return json.loads(line) if line else {"failure": self._cause_of_death()}
+        return json.loads(line) if line else {"failure": self._cause_of_death(within)}
 
-    def _cause_of_death(self) -> str:
+    def _cause_of_death(self, within: int) -> str:
         status = self._process.wait()
         if status == -9:
-            return f"killed: out of memory, or no answer in {_SECONDS_TO_ANSWER} seconds"
+            return f"killed: out of memory, or no answer in {within} seconds"
         return f"ended with status {status}" if status >= 0 else f"ended by signal {-status}"

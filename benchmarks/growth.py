@@ -34,4 +34,4 @@ def measure(show: Callable[[str], object]) -> Section:
     )
     chunk = rows[-1].chunk or _BATCHES[0]
     rows += alternate([Entrant(ORDINARY, StepSettings(_MODEL, chunk))], _ROUNDS, _THREADS)
-    return Section(measured_on("make bench", _THREADS), {_MODEL: rows})
+    return Section.of_one_run(measured_on("make bench", _THREADS), {_MODEL: rows})

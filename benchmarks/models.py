@@ -83,7 +83,7 @@ MODELS = {
         ),
         BenchmarkedModel(
             "resnet9",
-            batch=16,
+            batch=32,
             keras="tfdpzoo.zoo.resnet9.architecture:resnet9",
             pytorch="benchmarks.twins.resnet9_pytorch:ResNet9",
             jax="benchmarks.twins.resnet9_jax:resnet9",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.contenders import NOT_PRIVATE, OURS
 from benchmarks.measurement import Measurement
 
 _OURS, _PRIVATE, _NOT_PRIVATE = "tab:blue", "tab:gray", "lightgray"
-_SIZE = (11, 3.6)
+_WIDTH, _HEIGHT_OF_A_ROW = 11, 3.6
+_COLUMNS = 2
 
 
 def draw_comparison(models: Mapping[str, Sequence[Measurement]], path: Path) -> None:
@@ -22,9 +26,12 @@ def draw_comparison(models: Mapping[str, Sequence[Measurement]], path: Path) -> 
         models: The contenders by model.
         path: Where the PNG is written.
     """
-    figure = Figure(figsize=_SIZE, layout="constrained")
-    all_axes = figure.subplots(1, len(models), squeeze=False)[0]
-    for axes, (model, rows) in zip(all_axes, models.items(), strict=True):
+    rows_of_axes = math.ceil(len(models) / _COLUMNS)
+    figure = Figure(
+        figsize=(_WIDTH, _HEIGHT_OF_A_ROW * rows_of_axes), layout=ConstrainedLayoutEngine(h_pad=0.1)
+    )
+    for index, (model, rows) in enumerate(models.items(), start=1):
+        axes = figure.add_subplot(rows_of_axes, _COLUMNS, index)
         axes.set_title(f"{model}, {rows[0].batch} examples")
         seconds = {row.contender: row.median_seconds for row in rows if row.seconds}
         if seconds:
@@ -41,6 +48,8 @@ def _draw_bars(axes: Axes, seconds: Mapping[str, float | None]) -> None:
     )
     axes.bar_label(bars, [f"{value:.2g}" for value, _ in ordered], padding=3)
     axes.set_xscale("log")
+    # Within one power of ten they would stand on top of each other.
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.15)
     axes.set_xlabel("seconds for a step (logarithmic)")
     axes.spines[["top", "right"]].set_visible(False)
@@ -59,7 +68,7 @@ def draw_growth(rows: Sequence[Measurement], path: Path) -> None:
         rows: Our step at growing batches, and an ordinary step to compare the memory with.
         path: Where the PNG is written.
     """
-    figure = Figure(figsize=_SIZE, layout="constrained")
+    figure = Figure(figsize=(_WIDTH, _HEIGHT_OF_A_ROW), layout="constrained")
     time, memory = figure.subplots(1, 2)
     ours = [row for row in rows if row.contender == OURS.name and row.seconds]
     batches = [row.batch for row in ours]

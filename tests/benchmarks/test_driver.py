@@ -82,7 +82,7 @@ def test_steps_in_turn_until_none_are_left(steps):
 def test_one_that_breaks_down_has_the_reason_and_the_other_goes_on(
     function, reason, steps, monkeypatch
 ):
-    monkeypatch.setattr(driver, "_SECONDS_TO_ANSWER", 3)
+    monkeypatch.setattr(driver, "_SECONDS_TO_STEP", 3)
     broken, other = alternate([entrant(function), entrant("first")], 2, threads=1)
     assert broken.failure == reason
     assert (broken.seconds, broken.median_seconds, broken.peak_mb) == ((), None, None)

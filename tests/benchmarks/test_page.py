@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from benchmarks import __main__ as command_line
 from benchmarks.contenders import CONTENDERS, ORDINARY, OURS
 from benchmarks.measurement import Measurement
 from benchmarks.page import SECTIONS, write_page
-from benchmarks.results import RESULTS, Section, read_sections, write_section
+from benchmarks.results import (
+    RESULTS,
+    Section,
+    read_sections,
+    update_section,
+    write_section,
+)
 
 MEASURED_ON = {"command": "`make bench`", "date": "2030-01-02", "CPU": "A | B"}
 MODEL = "smoothnet-w80d10"
@@ -42,7 +51,7 @@ def growth(*seconds_an_example: float) -> list[Measurement]:
 def page(folder: Path, **sections: list[Measurement]) -> str:
     results = folder / "results.json"
     for name, rows in sections.items():
-        write_section(name, Section(MEASURED_ON, {MODEL: rows}), results)
+        write_section(name, Section.of_one_run(MEASURED_ON, {MODEL: rows}), results)
     write_page(read_sections(results), folder)
     return (folder / "benchmarks.md").read_text()
 
@@ -63,6 +72,68 @@ def test_comparison(tmp_path):
     assert "## Larger batches" not in text
     with Image.open(tmp_path / "benchmarks-comparison.png") as picture:
         assert np.asarray(picture.convert("L")).std() > 10
+
+
+def test_summary(tmp_path):
+    rows = {row.contender: row for row in comparison()}
+    rows["TF-Privacy, vectorized"] = Measurement("TF-Privacy, vectorized", 64, (12.0, 24.0))
+    rows["Opacus, functorch"] = Measurement("Opacus, functorch", 64, (0.3, 0.6, 0.9))
+    rows["JAX-Privacy"] = Measurement("JAX-Privacy", 64, failure="too old")
+    text = page(tmp_path, comparison=list(rows.values()))
+    # Opacus: ghost has no steps, the hooks' ratios are 5, 2, 2 and those of functorch 3, 3, 3.
+    summary = ["601,069", "64", "0.50", "0.60", "120.0", "2.0 hooks", ""]
+    assert cells(text, MODEL) == summary
+    assert text.index(f"| {MODEL} |") < text.index(f"### {MODEL}")
+
+
+def test_summary_of_our_failure(tmp_path):
+    rows = [Measurement(OURS.name, 64, failure="no"), *comparison()[1:]]
+    assert cells(page(tmp_path, comparison=rows), MODEL) == ["", "64", *[""] * 5]
+
+
+def test_models_measured_again_keep_their_place_and_their_facts(tmp_path):
+    results = tmp_path / "results.json"
+    later = MEASURED_ON | {"date": "2030-03-04"}
+    kept = dict.fromkeys(("wrn16-4", "tanh-cnn"), comparison())
+    write_section("comparison", Section.of_one_run(MEASURED_ON, kept), results)
+    again = [Measurement(row.contender, 8, (0.7,)) for row in comparison()]
+    newer = Section.of_one_run(later, {"wrn16-4": again, MODEL: again})
+    update_section("comparison", newer, results)
+    write_page(read_sections(results), tmp_path)
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert re.findall("^### (.*), ([0-9]+) examples", text, re.MULTILINE) == [
+        (MODEL, "8"),
+        ("wrn16-4", "8"),
+        ("tanh-cnn", "64"),
+    ]
+    assert f"\n{MODEL}, wrn16-4: command: `make bench`; date: 2030-03-04" in text
+    assert "\ntanh-cnn: command: `make bench`; date: 2030-01-02" in text
+
+
+def test_a_section_of_its_own_where_none_was_kept(tmp_path):
+    results = tmp_path / "results.json"
+    update_section("comparison", Section.of_one_run(MEASURED_ON, {MODEL: comparison()}), results)
+    assert read_sections(results)["comparison"]["models"].keys() == {MODEL}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--model", MODEL], ["growth", "--model", MODEL], ["--page-only", "--model", MODEL]],
+)
+def test_model_is_of_the_comparison_alone(arguments):
+    done = CliRunner().invoke(command_line.main, arguments)
+    assert done.exit_code == 2
+    assert "--model is of the comparison alone: python -m benchmarks comparison" in done.output
+
+
+def test_only_the_named_models_are_measured_again(monkeypatch):
+    calls = []
+    monkeypatch.setattr(command_line.comparison, "measure", lambda show, names: list(names))
+    monkeypatch.setattr(command_line, "update_section", lambda *section: calls.append(section))
+    monkeypatch.setattr(command_line, "write_page", lambda *_: calls.append("page"))
+    arguments = ["comparison", "--model", "wrn16-4", "--model", MODEL]
+    assert CliRunner().invoke(command_line.main, arguments).exit_code == 0
+    assert calls == [("comparison", ["wrn16-4", MODEL]), "page"]
 
 
 @pytest.mark.parametrize(
