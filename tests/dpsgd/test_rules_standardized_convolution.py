@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from reference_gradients import LOSS, examples_of, gradients_one_at_a_time, relative_error
 
 from tfdpzoo.dpsgd.clipped_sum import clipped_gradient_sum
+from tfdpzoo.dpsgd.gradients import Instantiated
 from tfdpzoo.dpsgd.per_example import differentiate
 from tfdpzoo.dpsgd.rules import rule_for
+from tfdpzoo.dpsgd.rules.standardized_convolution import StandardizedKernel
 from tfdpzoo.layers import StandardizedConv2D
+from tfdpzoo.layers.standardized_convolution import standardize_filters
 
 layers = keras.layers
 
@@ -122,6 +125,46 @@ def test_the_gradient_of_the_kernel_keeps_mean_and_length():
     np.testing.assert_allclose(of_kernel.mean(axis=axes), 0, atol=1e-6 * scale)
     along = (of_kernel * (kernel - kernel.mean(axis=(0, 1, 2)))).sum(axis=axes)
     np.testing.assert_allclose(along, 0, atol=1e-5 * scale)
+
+
+def test_every_form_of_the_gradients_is_the_same():
+    layer = StandardizedConv2D(3, 3, gain_initializer="random_normal")
+    model = model_with(layer, (6, 5, 2))
+    images = np.random.default_rng(0).normal(size=(4, 6, 5, 2)).astype("float32")
+    found = differentiate(model, LOSS, tf.constant(images), tf.constant([0, 1, 1, 0]))
+    gradients = found.gradients[0]
+    values = gradients.instantiate().numpy()
+    np.testing.assert_allclose(
+        gradients.weighted_sum(tf.constant([1.0, -2.0, 0.0, 3.0])),
+        np.tensordot([1.0, -2.0, 0.0, 3.0], values, axes=1),
+        atol=1e-5 * np.abs(values).max(),
+    )
+    squares = (values.reshape(4, -1) ** 2).sum(axis=1)
+    np.testing.assert_allclose(gradients.squared_norms(), squares, rtol=1e-4)
+    kept = gradients.where(tf.constant([True, False, True, False]))
+    np.testing.assert_array_equal(kept.squared_norms() == 0, [False, True, False, True])
+    np.testing.assert_array_equal(kept.instantiate()[::2], values[::2])
+    pairs = gradients.of_examples(2)
+    summed = values.reshape(2, 2, *values.shape[1:]).sum(axis=1)
+    np.testing.assert_allclose(pairs.instantiate(), summed, atol=1e-5 * np.abs(values).max())
+    squares = (summed.reshape(2, -1) ** 2).sum(axis=1)
+    np.testing.assert_allclose(pairs.squared_norms(), squares, rtol=1e-4)
+
+
+@pytest.mark.parametrize("rest", [0.0, 1e-4, 1e-3, 1e-2])
+def test_no_norm_is_below_what_is_added(rest):
+    """Gradients along the filters, of which next to nothing is left for the kernel."""
+    layer = StandardizedConv2D(4, 3)
+    layer.build((None, 8, 8, 32))
+    directions = standardize_filters(layer.kernel.value)
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        others = rest * random.normal(size=directions.shape).astype("float32")
+        filters = (1e3 * directions + others)[None]
+        along = tf.reduce_sum(filters * directions, axis=(1, 2, 3))
+        gradients = StandardizedKernel(layer, Instantiated(filters), along)
+        added = np.linalg.norm(gradients.weighted_sum(tf.ones(1)))
+        assert added <= np.sqrt(gradients.squared_norms().numpy().item())
 
 
 def test_a_stack_gives_the_clipped_sum_of_its_examples():

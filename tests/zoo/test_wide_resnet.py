@@ -82,16 +82,19 @@ def test_any_size_from_eight(shape):
     assert logits.shape == (2, 4) and np.isfinite(logits).all()
 
 
+# With ReLU rounding decides for some output near 0 whether it has a gradient: then batches of one
+# and of three may differ by whole terms. Mish has no such corner.
 @pytest.mark.parametrize("shape", [(8, 8, 3), (9, 10, 1)], ids=str)
 def test_per_example_gradients(gradient_errors, shape):
     keras.utils.set_random_seed(0)
+    model = wide_resnet(10, 1, shape, 3, activation="mish")
     # Float32, through ten normalisations.
-    assert max(gradient_errors(wide_resnet(10, 1, shape, 3), examples=3)) < 1e-4
+    assert max(gradient_errors(model, examples=3)) < 1e-4
 
 
 def test_per_example_gradients_of_the_papers_network(gradient_errors):
     keras.utils.set_random_seed(0)
-    model = zoo.build("wrn16_4", input_shape=(8, 8, 3), classes=3)
+    model = zoo.build("wrn16_4", input_shape=(8, 8, 3), classes=3, activation="mish")
     assert max(gradient_errors(model)) < 1e-4
 
 

@@ -143,8 +143,23 @@ def standardize_filters(kernel: Any) -> Any:
     return centered * keras.ops.rsqrt(keras.ops.maximum(squares, EPSILON))
 
 
-def standardized_filter_gradients(kernel: Any, gain: Any, gradients: Any) -> tuple[Any, Any]:
-    """Takes gradients at `gain * standardize_filters(kernel)` back to kernel and gain.
+def factors_of_filters(kernel: Any) -> tuple[Any, Any]:
+    """Returns what `standardize_filters` multiplies each filter with, and where it is not bounded.
+
+    Args:
+        kernel: `(height, width, channels, filters)`, float32.
+
+    Returns:
+        The factors `(filters,)`, and `(filters,)` of 1 where they follow the filter's length and 0
+        where it is below the bound.
+    """
+    squares = keras.ops.reshape(_centered(kernel)[1], (-1,))
+    factors = keras.ops.rsqrt(keras.ops.maximum(squares, EPSILON))
+    return factors, keras.ops.cast(squares > EPSILON, factors.dtype)
+
+
+def standardized_filter_gradients(kernel: Any, gain: Any, gradients: Any) -> Any:
+    """Takes gradients at `gain * standardize_filters(kernel)` back to the kernel.
 
     Args:
         kernel: `(height, width, channels, filters)`, float32.
@@ -152,19 +167,14 @@ def standardized_filter_gradients(kernel: Any, gain: Any, gradients: Any) -> tup
         gradients: `(B, height, width, channels, filters)`.
 
     Returns:
-        At the kernel, of the same shape: what changes neither mean nor length of a filter; and at
-        the gain, `(B, filters)`.
+        Of the same shape: what of the gradients changes neither mean nor length of a filter.
     """
-    centered, squares = _centered(kernel)
-    inverse = keras.ops.rsqrt(keras.ops.maximum(squares, EPSILON))
-    directions = centered * inverse
+    directions = standardize_filters(kernel)
+    factors, follow_length = factors_of_filters(kernel)
     axes = tuple(1 + axis for axis in _OF_ONE_FILTER)
-    along = keras.ops.sum(gradients * directions, axis=axes, keepdims=True)
-    # Where the bound holds the length is free, and only the mean is taken out.
-    lengths = along * keras.ops.cast(squares > EPSILON, along.dtype) * directions
+    along = keras.ops.sum(gradients * directions, axis=axes, keepdims=True) * follow_length
     means = keras.ops.mean(gradients, axis=axes, keepdims=True)
-    of_kernel = (gradients - means - lengths) * (inverse * gain)
-    return of_kernel, keras.ops.reshape(along, (-1, along.shape[-1]))
+    return (gradients - means - along * directions) * (factors * gain)
 
 
 def _centered(kernel: Any) -> tuple[Any, Any]:
