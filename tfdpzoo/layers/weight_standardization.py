@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import keras
 
@@ -28,11 +29,35 @@ def standardize(weights: Any) -> Any:
     return centered / (_deviation(centered) + EPSILON)
 
 
+class StandardizationSlope(NamedTuple):
+    """The derivative of `standardize`, `factor * (1 - mean - share * direction direction^T)`.
+
+    A symmetric matrix: it removes the mean, shortens what points along the weights, and multiplies.
+
+    Attributes:
+        direction: The centred weights at length 1, or 0 where all weights are equal.
+        share: How much of what points along them is removed: all but what `EPSILON` leaves.
+        factor: One over the standard deviation, bounded by `EPSILON`.
+    """
+
+    direction: Any
+    share: Any
+    factor: Any
+
+
+def standardization_slope(weights: Any) -> StandardizationSlope:
+    """Returns the derivative of `standardize` at weights of any shape."""
+    centered = weights - keras.ops.mean(weights)
+    deviation = _deviation(centered)
+    length = deviation * math.prod(weights.shape) ** 0.5
+    factor = 1.0 / (deviation + EPSILON)
+    return StandardizationSlope(
+        keras.ops.divide_no_nan(centered, length), deviation * factor, factor
+    )
+
+
 def standardized_gradients(weights: Any, gradients: Any) -> Any:
     """Takes gradients at standardised weights back to the weights themselves.
-
-    The derivative of `standardize` is a symmetric matrix: it removes the mean and shortens what
-    points along the weights.
 
     Args:
         weights: What was standardised, of any shape.
@@ -41,15 +66,11 @@ def standardized_gradients(weights: Any, gradients: Any) -> Any:
     Returns:
         `(B, *shape)`, at the weights.
     """
-    centered = weights - keras.ops.mean(weights)
-    deviation = _deviation(centered)
-    spread = deviation + EPSILON
+    slope = standardization_slope(weights)
     axes = tuple(range(1, len(gradients.shape)))
-    along = keras.ops.mean(gradients * centered, axis=axes, keepdims=True)
-    # Equal weights have no direction: what points along them is then 0 of 0.
-    along = keras.ops.divide_no_nan(along, deviation * spread)
+    along = keras.ops.sum(gradients * slope.direction, axis=axes, keepdims=True)
     means = keras.ops.mean(gradients, axis=axes, keepdims=True)
-    return (gradients - means - along * centered) / spread
+    return slope.factor * (gradients - means - slope.share * along * slope.direction)
 
 
 def _deviation(centered: Any) -> Any:
