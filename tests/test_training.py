@@ -97,6 +97,23 @@ def result(place: Path, folder: RunFolder) -> TrainingResult:
     return train(_job(initialization_seed=0), folder, place / "models" / "3")
 
 
+def test_a_model_that_does_not_fit_into_memory_is_a_sentence() -> None:
+    def enormous(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    with pytest.raises(InputError, match="weights of dense do not fit into memory"):
+        _job(enormous)
+
+
+def test_a_shift_beyond_the_image_is_refused_before_anything_is_counted() -> None:
+    recipe = dataclasses.replace(_recipe(), augmentation=Augmentation(multiplicity=2, shift=8))
+    with pytest.raises(InputError, match="augmentation.shift is 8, but the images are 8 x 8"):
+        _job(recipe=recipe)
+    job = dataclasses.replace(_job(), recipe=recipe)
+    with pytest.raises(InputError, match="augmentation.shift is 8"):
+        PrivateModel(job.model, job.plan, augmentation=recipe.augmentation)
+
+
 def test_training_executes_the_plan_and_learns(result: TrainingResult, folder: RunFolder) -> None:
     assert result.updates == UPDATES == Ledger.load(folder.ledger).updates
     assert [row.updates for row in result.rows] == [5, 10]

@@ -123,12 +123,19 @@ def prepare(
         InputError: The privacy settings do not fit the data, or the model cannot be built.
     """
     plan = plan_for(recipe, dataset.examples)
+    recipe.augmentation.require_room(*dataset.input_shape[:2])
     if initialization_seed is not None:
         keras.utils.set_random_seed(initialization_seed)
-    with _computing_in(recipe.precision):
-        inner = builder(
-            input_shape=dataset.input_shape, classes=dataset.classes, **recipe.architecture
-        )
+    try:
+        with _computing_in(recipe.precision):
+            inner = builder(
+                input_shape=dataset.input_shape, classes=dataset.classes, **recipe.architecture
+            )
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise InputError(
+            f"The weights of {recipe.model} do not fit into memory with architecture = "
+            f"{dict(recipe.architecture)}; make it smaller."
+        ) from error
     return TrainingJob(recipe, dataset, take_pixels(inner, dataset.normalization), plan, engine)
 
 

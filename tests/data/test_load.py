@@ -28,6 +28,11 @@ def test_digits_at_their_own_and_at_another_size(tmp_path):
     np.testing.assert_array_equal(digits.train_labels, larger.train_labels)
 
 
+def test_a_size_that_does_not_fit_into_memory():
+    with pytest.raises(InputError, match="digits do not fit into memory; make the image size of"):
+        load("digits", image_size=10_000_000)
+
+
 def test_names_of_tensorflow_datasets_are_passed_on(tmp_path):
     with pytest.raises(InputError, match="There is no folder .*none; --data-dir must name an exis"):
         load("mnist", data_dir=tmp_path / "none")

@@ -91,6 +91,8 @@ BASE = {
         ({"examples": -1}, "examples is -1"),
         ({"batch_size": 2000}, "batch_size is 2000 but there are only 1000 examples"),
         ({"epochs": 1e300}, "epochs"),
+        ({"epochs": None, "updates": 10**30}, "updates is 1e\\+30"),
+        ({"delta": 1e-10}, "delta is 1e-10; below 1e-09"),
     ],
 )
 def test_bad_plans_are_clear_errors(changes, text):
@@ -102,6 +104,13 @@ def test_a_noise_multiplier_so_large_that_epsilon_is_zero_is_named():
     with pytest.raises(InputError, match="noise multiplier"):
         PrivacyPlan.from_noise_multiplier(
             noise_multiplier=1e6, delta=1e-5, examples=1000, batch_size=100, updates=10
+        )
+
+
+def test_a_noise_multiplier_that_protects_nobody_is_refused_at_once():
+    with pytest.raises(InputError, match="noise_multiplier is 0.05; below 0.1"):
+        PrivacyPlan.from_noise_multiplier(
+            noise_multiplier=0.05, delta=1e-5, examples=1000, batch_size=100, updates=10
         )
 
 

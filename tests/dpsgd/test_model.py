@@ -26,6 +26,7 @@ from reference_gradients import (
 )
 
 import tfdpzoo
+from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.execution import ExecutionSettings
 from tfdpzoo.dpsgd.noise import GaussianNoise
 from tfdpzoo.dpsgd.secret_key import SecretKey
@@ -285,6 +286,12 @@ def test_guarantee_is_of_executed_updates_and_of_this_mechanism():
     assert guarantee.mechanism.clip_norm == 0.8
     assert guarantee.mechanism.engine == "fast"
     assert guarantee.sampling.scheme == "poisson"
+
+
+def test_the_record_tells_of_views():
+    views = Augmentation(multiplicity=3, flip=True)
+    private = private_model(plan_of(1), augmentation=views)
+    assert private.guarantee().unit.augmentation_multiplicity == 3
 
 
 def test_fixed_keys_make_the_guarantee_invalid():

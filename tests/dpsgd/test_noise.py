@@ -71,6 +71,23 @@ def test_tails_are_those_of_the_normal_distribution(draws):
     assert beyond > 0
 
 
+def test_noise_reaches_further_than_the_longest_draw_of_tensorflow(monkeypatch):
+    """TensorFlow's normal numbers end at sqrt(-2 log 1e-7) = 5.68 deviations, which is too near.
+
+    What lies beyond the end of the noise proves an example, if that is all in one coordinate.
+    """
+    longest = np.sqrt(-2 * np.log(1e-7))
+    monkeypatch.setattr(
+        tf.random,
+        "stateless_normal",
+        lambda shape, seed, stddev, alg: tf.fill(shape, tf.cast(longest * stddev, tf.float32)),
+    )
+    reach = draw(0)[0].max() / WIDTH
+    sigma, rate, updates, delta = 0.845, 1024 / 50_000, 1464, 1e-5
+    assert rate * updates * stats.norm.sf(longest - 1 / sigma) > 10 * delta
+    assert rate * updates * stats.norm.sf(reach - 1 / sigma) < 1e-12 * delta
+
+
 def test_no_stretch_of_noise_occurs_twice(draws):
     """Whatever the offset: no three consecutive numbers are found again, in no variable or update.
 

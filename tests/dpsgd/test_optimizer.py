@@ -40,6 +40,16 @@ def test_steps_are_those_of_the_keras_optimizer(original):
     assert int(private.iterations) == 8
 
 
+def test_a_function_as_learning_rate_is_kept():
+    def quarter():
+        return 0.25
+
+    private = make_private_optimizer(keras.optimizers.SGD(quarter), clip_norm=1.0)
+    variable = keras.Variable(np.ones(2, "float32"))
+    apply_private_gradients(private, [tf.ones(2)], [variable])
+    np.testing.assert_allclose(variable.numpy(), [0.75, 0.75])
+
+
 def test_class_is_made_by_tf_privacy():
     private = make_private_optimizer(keras.optimizers.Adam(0.1), clip_norm=0.7)
     assert type(private).__name__ == "VectorizedDPKerasAdam"

@@ -9,6 +9,7 @@ import pickle
 import pytest
 
 from tfdpzoo.dpsgd.secret_key import SecretKey
+from tfdpzoo.errors import InputError
 
 
 def test_generated_keys_differ_and_are_secret():
@@ -21,6 +22,17 @@ def test_key_of_a_seed_is_marked_and_repeatable():
     assert SecretKey.from_seed(3).reproducible
     assert SecretKey.from_seed(3).derive("a", 5) == SecretKey.from_seed(3).derive("a", 5)
     assert SecretKey.from_seed(3).derive("a", 5) != SecretKey.from_seed(4).derive("a", 5)
+
+
+def test_a_stream_is_given_away_once():
+    key = SecretKey.generate()
+    key.dedicate("noise")
+    key.dedicate("other")
+    with pytest.raises(InputError, match="The noise of another model"):
+        key.dedicate("noise")
+    known = SecretKey.from_seed(0)
+    known.dedicate("noise")
+    known.dedicate("noise")
 
 
 def test_seeds_of_streams_and_indices_are_all_different():

@@ -9,15 +9,18 @@ import pytest
 from dp_accounting import pld, rdp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize, stats
 
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.accounting import (
     NEIGHBORING_RELATION,
+    SMALLEST_DELTA,
     calibrate_noise_multiplier,
     epsilon_by_pld,
     epsilon_by_rdp,
     epsilon_without_amplification,
     poisson_gaussian_event,
+    renyi_curve,
 )
 
 CIFAR_RATE = 1024 / 50_000
@@ -53,6 +56,43 @@ def test_published_table(noise_multiplier, epochs, by_pld, by_rdp, unamplified):
     assert epsilon_without_amplification(noise_multiplier, epochs, DELTA) == pytest.approx(
         unamplified, abs=0.1
     )
+
+
+def exact_epsilon(mu: float, delta: float) -> float:
+    """Of Gaussian releases of all examples, in closed form (Balle and Wang 2018, theorem 8).
+
+    Args:
+        mu: The square root of the number of releases, divided by sigma.
+        delta: Of the statement.
+    """
+
+    def excess(epsilon: float) -> float:
+        far = stats.norm.logcdf(-mu / 2 - epsilon / mu) + epsilon
+        return stats.norm.cdf(mu / 2 - epsilon / mu) - math.exp(far) - delta
+
+    return optimize.brentq(excess, 0, 500)
+
+
+@pytest.mark.parametrize("mu", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("updates", [10, 1000])
+def test_epsilon_is_no_less_than_the_exact_one_down_to_the_smallest_delta(mu, updates):
+    event = poisson_gaussian_event(math.sqrt(updates) / mu, 1.0, updates)
+    for delta in (1e-5, SMALLEST_DELTA):
+        assert epsilon_by_pld(event, delta) >= exact_epsilon(mu, delta)
+
+
+def test_epsilon_would_be_too_small_at_smaller_deltas():
+    """Why there is a smallest: the control for the test above."""
+    event = poisson_gaussian_event(math.sqrt(1000) / 3.0, 1.0, 1000)
+    assert epsilon_by_pld(event, 1e-12) < exact_epsilon(3.0, 1e-12)
+
+
+def test_next_to_nothing_is_not_less_than_nothing():
+    """Rounding takes the Renyi divergence below zero, which dp-accounting refuses to convert."""
+    event = poisson_gaussian_event(100.0, 1e-6, 10_000)
+    orders, values = renyi_curve(event)
+    assert len(orders) == len(values) and (values >= 0).all()
+    assert 0 <= epsilon_by_rdp(event, 1e-5) < 0.1
 
 
 def test_relation_is_add_or_remove_one():

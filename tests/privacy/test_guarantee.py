@@ -140,6 +140,10 @@ def test_sentence_of_an_invalid_guarantee_says_so_first():
     [
         ({"target_epsilon": 6.9}, "the executed updates cost more than the target epsilon of 6.9"),
         ({"delta": 2e-5, "target_epsilon": None}, "delta is not below 1 / N = 1 / 50000"),
+        (
+            {"delta": 1e-10, "target_epsilon": None},
+            "delta is below 1e-09, where the accountant's rounding may understate epsilon",
+        ),
         ({"segments": [Segment(0.0, RATE, 1)]}, "no finite epsilon holds for the executed updates"),
     ],
 )

@@ -49,6 +49,14 @@ def load(
     check_image_size(image_size)
     if not str(name).strip():
         raise InputError(f"The data set needs a name or a path; known are {', '.join(NAMES)}.")
+    try:
+        return _load(name, data_dir, image_size)
+    except MemoryError as error:
+        advice = "" if image_size is None else f"; make the image size of {image_size} smaller"
+        raise InputError(f"The images of {name} do not fit into memory{advice}.") from error
+
+
+def _load(name: str | Path, data_dir: str | Path | None, image_size: int | None) -> ImageDataset:
     if name == "digits":
         return _resized(load_digits(), image_size)
     if name in tensorflow_datasets.NAMES:

@@ -92,6 +92,18 @@ class Augmentation:
         ]
         return np.reshape(draws, (len(examples), self.multiplicity, 3)).astype(np.int32)
 
+    def require_room(self, height: int, width: int) -> None:
+        """Checks that images of this size can be shifted that far.
+
+        Raises:
+            InputError: They are too small.
+        """
+        if self.shift >= min(height, width):
+            raise InputError(
+                f"augmentation.shift is {self.shift}, but the images are {height} x {width} pixels "
+                "large; it must be smaller than both."
+            )
+
     def views(self, images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
         """Returns the views that were drawn.
 
@@ -111,11 +123,7 @@ class Augmentation:
         if not self.changes_images:
             return images
         height, width = images.shape[1:3]
-        if self.shift >= min(height, width):
-            raise InputError(
-                f"augmentation.shift is {self.shift}, but the images are {height} x {width} pixels "
-                "large; it must be smaller than both."
-            )
+        self.require_room(height, width)
         margin = [self.shift, self.shift]
         padded = tf.pad(images, [[0, 0], margin, margin, [0, 0]], mode="REFLECT")
         down, right, mirrored = (draws[:, :, index, None] for index in range(3))

@@ -68,6 +68,25 @@ def per_example_loss(loss: Any) -> PerExampleLoss:
     return PerExampleLoss(loss.call if isinstance(loss, keras.losses.Loss) else loss)
 
 
+def with_weight_losses(
+    gradients: list[tf.Tensor], variables: list[keras.Variable]
+) -> list[tf.Tensor]:
+    """Adds the gradients of weight regularisers, which depend on no example and need no noise.
+
+    Args:
+        gradients: Noised mean gradients, one for each variable.
+        variables: The trained variables.
+    """
+    regularized = [variable for variable in variables if variable.regularizer is not None]
+    if not regularized:
+        return gradients
+    values = [variable.value for variable in variables]
+    with tf.GradientTape() as tape:
+        penalty = tf.add_n([variable.regularizer(variable) for variable in regularized])
+    added = tape.gradient(penalty, values, unconnected_gradients="zero")
+    return [gradient + part for gradient, part in zip(gradients, added, strict=True)]
+
+
 def _with_column_labels(
     function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import numbers
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,11 +14,14 @@ import tensorflow as tf
 
 from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.averaging import WeightAverage
+from tfdpzoo.dpsgd.bookkeeping import Bookkeeping, usable_callbacks
 from tfdpzoo.dpsgd.chunks import sum_over_chunks
 from tfdpzoo.dpsgd.engine import CompiledEngine, FastEngine, make_engine
 from tfdpzoo.dpsgd.execution import ENGINES, ExecutionSettings
 from tfdpzoo.dpsgd.execution_choice import ChosenExecution, choose_execution
-from tfdpzoo.dpsgd.losses import per_example_loss
+from tfdpzoo.dpsgd.full_float32 import full_float32
+from tfdpzoo.dpsgd.layer_randomness import draw_from_secret
+from tfdpzoo.dpsgd.losses import per_example_loss, with_weight_losses
 from tfdpzoo.dpsgd.noise import GaussianNoise
 from tfdpzoo.dpsgd.optimizer import apply_private_gradients, make_private_optimizer
 from tfdpzoo.dpsgd.plan import PrivacyPlan
@@ -98,11 +102,13 @@ class PrivateModel(keras.Model):
         if engine not in ENGINES:
             raise unknown_name("engine", engine, ENGINES)
         require_private_trainable(model)
+        self.augmentation = augmentation or Augmentation()
+        if self.augmentation.changes_images:
+            self.augmentation.require_room(*probe_images(model, 1).shape[1:3])
         self.model = model
         self.plan = plan
         self.engine_name = engine
         self.execution = execution or ExecutionSettings()
-        self.augmentation = augmentation or Augmentation()
         self.chosen_execution: ChosenExecution | None = None
         self.ledger = ledger if ledger is not None else Ledger()
         self.discarded_examples = keras.Variable(
@@ -120,6 +126,11 @@ class PrivateModel(keras.Model):
             plan.noise_multiplier * plan.clip_norm,
         )
         self._average = WeightAverage(self._trained, averaging_decay) if averaging_decay else None
+        # Keras counts these among the weights, so that who keeps and restores weights, as
+        # EarlyStopping does, restores what was evaluated.
+        self.averages = self._average.averages if self._average is not None else []
+        draw_from_secret(model, self._key)
+        self._key.dedicate("noise")
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -141,6 +152,11 @@ class PrivateModel(keras.Model):
         Raises:
             InputError: The loss or the optimizer cannot be used privately.
         """
+        if kwargs.get("loss_weights") is not None:
+            raise InputError(
+                "loss_weights has no meaning here: a private model has one loss. Scale the "
+                "learning rate instead."
+            )
         jit_compile = kwargs.pop("jit_compile", None)
         if jit_compile is not None:
             self.execution = dataclasses.replace(self.execution, jit_compile=jit_compile)
@@ -167,7 +183,7 @@ class PrivateModel(keras.Model):
         batches: PoissonBatches,
         *misplaced: Any,
         epochs: int | None = None,
-        callbacks: list[keras.callbacks.Callback] | None = None,
+        callbacks: Any = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Trains with the plan's Poisson samples, and never beyond its last update.
@@ -188,8 +204,7 @@ class PrivateModel(keras.Model):
         """
         self._require_ready()
         self._require_poisson(batches, *misplaced)
-        for callback in callbacks or []:
-            _require_untrained_eyes(callback)
+        callbacks = usable_callbacks(callbacks)
         decided = sorted(kwargs.keys() & _DECIDED_BY_THE_PLAN)
         if decided:
             raise InputError(
@@ -204,33 +219,21 @@ class PrivateModel(keras.Model):
             )
         per_epoch = self.plan.updates_per_epoch
         allowed = -(-remaining // per_epoch)
-        if epochs is not None and epochs < 1:
-            raise InputError(f"epochs is {epochs!r}; train for at least one.")
+        if epochs is not None and (not isinstance(epochs, numbers.Integral) or epochs < 1):
+            raise InputError(f"epochs is {epochs!r}; train for a whole number, at least one.")
         self._require_fitting_labels(batches.labels)
-        if self.chosen_execution is None:
-            if isinstance(self._engine, FastEngine):
-                self._engine.differentiate = choose_differentiation(
-                    self.model, self._per_example_loss, batches.labels
-                )
-            elif not clips_single_examples(self._engine, self.plan.clip_norm, batches.labels):
-                raise InputError(
-                    f"TF-Privacy's own gradients are wrong for {self.model.name}: TensorFlow "
-                    'cannot vectorise one of its layers. Use engine="fast".'
-                )
-            self.chosen_execution = choose_execution(
-                self.execution, self._engine, batches.labels, self.augmentation.multiplicity
-            )
         if batches.key.reproducible:
             self._weaknesses.add(_FIXED_SEED)
-        self.executed_updates.assign(first)
-        return super().fit(
-            batches.dataset(first, self.chosen_execution.padding, self.augmentation),
-            epochs=allowed if epochs is None else min(allowed, epochs),
-            steps_per_epoch=per_epoch,
-            callbacks=[_Bookkeeping(), *(callbacks or [])],
-            shuffle=False,
-            **kwargs,
-        )
+        with full_float32():
+            execution = self._settled_execution(batches.labels)
+            return super().fit(
+                batches.dataset(first, execution.padding, self.augmentation),
+                epochs=allowed if epochs is None else min(allowed, epochs),
+                steps_per_epoch=per_epoch,
+                callbacks=[Bookkeeping(), *callbacks],
+                shuffle=False,
+                **kwargs,
+            )
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Executes one update; called by Keras inside `fit`."""
@@ -245,7 +248,7 @@ class PrivateModel(keras.Model):
             (total + drawn) / self.plan.batch_size
             for total, drawn in zip(result.gradients, noise, strict=True)
         ]
-        gradients = self._add_weight_losses(gradients)
+        gradients = with_weight_losses(gradients, self.model.trainable_variables)
         self.executed_updates.assign_add(1)
         self.discarded_examples.assign_add(tf.cast(result.discarded, tf.int64))
         apply_private_gradients(self.optimizer, gradients, self.model.trainable_variables)
@@ -299,6 +302,7 @@ class PrivateModel(keras.Model):
             engine=self.engine_name,
             precision=compute_precision(self.model),
             neighboring_relation="ADD_OR_REMOVE_ONE",
+            augmentation_multiplicity=self.augmentation.multiplicity,
             weaknesses=tuple(sorted(weaknesses)),
             provenance=Provenance.current(hardware=", ".join(accelerators()) or None),
         )
@@ -309,18 +313,6 @@ class PrivateModel(keras.Model):
             "Weights cannot be loaded into a PrivateModel: its guarantee would not count the "
             "updates that made them. Public weights are loaded into the model before it is wrapped."
         )
-
-    def _add_weight_losses(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Adds the gradients of weight regularisers, which depend on no example, after noise."""
-        variables = self.model.trainable_variables
-        regularized = [variable for variable in variables if variable.regularizer is not None]
-        if not regularized:
-            return gradients
-        values = [variable.value for variable in variables]
-        with tf.GradientTape() as tape:
-            penalty = tf.add_n([variable.regularizer(variable) for variable in regularized])
-        added = tape.gradient(penalty, values, unconnected_gradients="zero")
-        return [gradient + part for gradient, part in zip(gradients, added, strict=True)]
 
     def _training_metrics(
         self,
@@ -337,6 +329,35 @@ class PrivateModel(keras.Model):
             sample_weight=tf.cast(sampled, tf.float32),
         )
         return self.compute_metrics(images[:sampled], labels[:sampled], predictions[:sampled])
+
+    def catch_up_with_ledger(self) -> None:
+        """Numbers the next update by the ledger; called by `fit` before each.
+
+        A callback that puts back earlier weights puts back their number, too. The next updates
+        would be made with noise that was used before, and the difference of two updates with the
+        same noise has none.
+        """
+        executed, recorded = int(self.executed_updates.numpy()), self.ledger.updates
+        if executed > recorded:
+            self._weaknesses.add(_PAST_THE_LEDGER)
+        self.executed_updates.assign(max(executed, recorded))
+
+    def _settled_execution(self, labels: np.ndarray) -> ChosenExecution:
+        if self.chosen_execution is not None:
+            return self.chosen_execution
+        if isinstance(self._engine, FastEngine):
+            self._engine.differentiate = choose_differentiation(
+                self.model, self._per_example_loss, labels
+            )
+        elif not clips_single_examples(self._engine, self.plan.clip_norm, labels):
+            raise InputError(
+                f"TF-Privacy's own gradients are wrong for {self.model.name}: TensorFlow "
+                'cannot vectorise one of its layers. Use engine="fast".'
+            )
+        self.chosen_execution = choose_execution(
+            self.execution, self._engine, labels, self.augmentation.multiplicity
+        )
+        return self.chosen_execution
 
     def _require_ready(self) -> None:
         if not self.compiled:
@@ -391,30 +412,3 @@ _DECIDED_BY_THE_PLAN = frozenset(
 )
 _PAST_THE_LEDGER = "Updates were executed outside of fit, which the ledger did not count."
 _FIXED_SEED = "The sampling or the noise was drawn from a fixed, known seed."
-
-
-def _require_untrained_eyes(callback: keras.callbacks.Callback) -> None:
-    """Refuses callbacks that change the run by training metrics, which have no noise."""
-    monitored = getattr(callback, "monitor", None)
-    if isinstance(callback, keras.callbacks.TerminateOnNaN):
-        monitored = "loss"
-    if isinstance(monitored, str) and not monitored.startswith("val_"):
-        raise InputError(
-            f"The callback {type(callback).__name__} acts on {monitored!r}, a metric of the "
-            "training data, which is not differentially private; let it monitor a metric of the "
-            "validation data."
-        )
-
-
-class _Bookkeeping(keras.callbacks.Callback):
-    """Counts each update before it is executed, and stops at the plan's last one."""
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        private = self.model
-        if private.ledger.updates >= private.plan.updates:
-            raise InputError(f"All {private.plan.updates} updates of the plan have been executed.")
-        private.ledger.record(private.plan.noise_multiplier, private.plan.sampling_rate)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.model.ledger.updates >= self.model.plan.updates:
-            self.model.stop_training = True

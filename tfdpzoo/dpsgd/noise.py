@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
 from tfdpzoo.dpsgd.secret_key import SecretKey
 
 _STREAM = "noise"
+_DRAWS = 4
 
 
 class GaussianNoise:
@@ -19,6 +22,12 @@ class GaussianNoise:
         update give the same numbers, so an update that is repeated after a crash releases nothing
         new, as long as it is executed in the same way: XLA makes other normal numbers of the same
         bits than TensorFlow's own kernels.
+
+        TensorFlow draws no normal number beyond 5.68 deviations. Whatever lay beyond would prove
+        that an example was there: at sigma 0.845, rate 0.02048 and 1464 updates with a probability
+        of up to 1e-4, ten times the delta of such a plan. So every number is the sum of four, as
+        Holohan and Braghin propose against other attacks ("Secure Random Sampling in Differential
+        Privacy", 2021, arXiv 2107.10138), which reaches twice as far.
 
     Args:
         key: The secret.
@@ -52,7 +61,9 @@ class GaussianNoise:
     def _draw_one(self, number: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
         """Noise number `number` of this key; TensorFlow hashes the seed before it counts on."""
         seed = tf.stack([tf.constant(self._seed[0], tf.int64), self._seed[1] + number])
-        return tf.random.stateless_normal(shape, seed, stddev=self.standard_deviation, alg="philox")
+        width = self.standard_deviation / math.sqrt(_DRAWS)
+        draws = tf.random.stateless_normal((_DRAWS, *shape), seed, stddev=width, alg="philox")
+        return tf.reduce_sum(draws, axis=0)
 
 
 _MASK = (1 << 64) - 1

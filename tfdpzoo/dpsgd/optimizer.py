@@ -48,7 +48,7 @@ def make_private_optimizer(
                 "use; leave it out (large batches are split into chunks on their own)."
             )
     # A schedule is handed over itself: not every one can be made again from a configuration.
-    if isinstance(original._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+    if callable(original._learning_rate):
         config["learning_rate"] = original._learning_rate
     private_class = _private_class(original.__class__)
     return private_class(

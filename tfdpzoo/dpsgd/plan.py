@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _SMALLEST_CLIP_NORM = 1e-6
+_SMALLEST_NOISE_MULTIPLIER = 0.1
 _MOST_UPDATES = 1e9
 
 
@@ -63,7 +64,7 @@ class PrivacyPlan:
 
     def __post_init__(self) -> None:
         _require_positive("epsilon", self.epsilon)
-        _require_positive("noise_multiplier", self.noise_multiplier)
+        _require_noise_multiplier(self.noise_multiplier)
         _require_clip_norm(self.clip_norm)
         _require_sampling(self.delta, self.examples, self.batch_size)
         _require_updates(self.updates)
@@ -136,7 +137,7 @@ class PrivacyPlan:
         Raises:
             InputError: A value is out of its range.
         """
-        _require_positive("noise_multiplier", noise_multiplier)
+        _require_noise_multiplier(noise_multiplier)
         _require_sampling(delta, examples, batch_size)
         updates = _count_updates(epochs, updates, examples, batch_size)
         event = accounting.poisson_gaussian_event(noise_multiplier, batch_size / examples, updates)
@@ -232,9 +233,20 @@ def _require_clip_norm(clip_norm: float) -> None:
         )
 
 
+def _require_noise_multiplier(noise_multiplier: float) -> None:
+    _require_positive("noise_multiplier", noise_multiplier)
+    if noise_multiplier < _SMALLEST_NOISE_MULTIPLIER:
+        raise InputError(
+            f"noise_multiplier is {noise_multiplier:g}; below {_SMALLEST_NOISE_MULTIPLIER:g} "
+            "epsilon is in the hundreds, which protects nobody, and takes long to account."
+        )
+
+
 def _require_updates(updates: int) -> None:
     if not _is_number(updates, numbers.Integral) or updates < 1:
         raise InputError(f"updates is {updates!r}; a run needs a whole number of at least one.")
+    if updates > _MOST_UPDATES:
+        raise InputError(f"updates is {updates:.3g}, more than can be accounted.")
 
 
 def _require_sampling(delta: float, examples: int, batch_size: int) -> None:
@@ -249,6 +261,11 @@ def _require_sampling(delta: float, examples: int, batch_size: int) -> None:
         )
     if not _is_number(delta, numbers.Real) or not 0 < delta < 1:
         raise InputError(f"delta is {delta!r}; it must be above 0 and below 1.")
+    if delta < accounting.SMALLEST_DELTA:
+        raise InputError(
+            f"delta is {delta:g}; below {accounting.SMALLEST_DELTA:g} the rounding of the "
+            "accountant may understate epsilon. Give that or more."
+        )
     if delta >= 1 / examples:
         raise InputError(
             f"delta is {delta:g} but must be below 1/{examples} = {1 / examples:.2g}: with a "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 
+from tfdpzoo.errors import InputError
+
 _KEY_BYTES = 32
 
 
@@ -24,6 +26,7 @@ class SecretKey:
         if len(secret) != _KEY_BYTES:
             raise ValueError(f"A secret key has {_KEY_BYTES} bytes; got {len(secret)}.")
         self._secret = secret
+        self._dedicated: set[str] = set()
         self.reproducible = reproducible
 
     @classmethod
@@ -57,6 +60,26 @@ class SecretKey:
         message = f"{stream}:{index}".encode()
         digest = hashlib.blake2b(message, key=self._secret, digest_size=16).digest()
         return int.from_bytes(digest, "little")
+
+    def dedicate(self, stream: str) -> None:
+        """Reserves a stream for the caller.
+
+        Two models that draw noise from one key have the same noise at the same update, and the
+        difference of what they release has none. A reproducible key may be shared: what it is used
+        for is invalid anyway.
+
+        Args:
+            stream: As in `derive`.
+
+        Raises:
+            InputError: The stream is reserved already.
+        """
+        if stream in self._dedicated and not self.reproducible:
+            raise InputError(
+                f"The {stream} of another model is drawn from this secret key, and the same "
+                f"{stream} must not be used twice; make a new SecretKey.generate() for each model."
+            )
+        self._dedicated.add(stream)
 
     def __repr__(self) -> str:
         return "SecretKey(...)"

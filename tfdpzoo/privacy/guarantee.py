@@ -35,6 +35,7 @@ from typing import Any
 
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.privacy import statement, strict_json
+from tfdpzoo.privacy.accounting import SMALLEST_DELTA
 from tfdpzoo.privacy.ledger import Segment, composed_event
 from tfdpzoo.privacy.provenance import Provenance
 from tfdpzoo.privacy.record import (
@@ -292,6 +293,11 @@ def evident_weaknesses(claim: Claim, clip_norm: float | None, examples: int) -> 
         )
     if claim.delta >= 1 / examples:
         found.append(f"delta is not below 1 / N = 1 / {examples}")
+    if claim.delta < SMALLEST_DELTA:
+        found.append(
+            f"delta is below {SMALLEST_DELTA:g}, where the accountant's rounding may understate "
+            "epsilon"
+        )
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import dp_accounting
-from dp_accounting import pld, rdp
+from dp_accounting import pld
 
 from tfdpzoo.privacy import accounting
 from tfdpzoo.privacy.ledger import Segment, composed_event
@@ -70,20 +70,18 @@ def account(
     event = composed_event(segments)
     interval = discretization_interval
     by_pld = pld_accountant(event, interval)
-    by_rdp = rdp.RdpAccountant(neighboring_relation=accounting.NEIGHBORING_RELATION).compose(event)
+    orders, values = accounting.renyi_curve(event)
     unamplified = pld_accountant(_unamplified_event(segments), interval)
     results = (
         _row("PLD", POISSON, True, interval, by_pld.get_epsilon(delta), delta),
-        _row("RDP", POISSON, True, None, by_rdp.get_epsilon(delta), delta),
+        _row("RDP", POISSON, True, None, accounting.epsilon_by_rdp(event, delta), delta),
         _row("PLD", NO_AMPLIFICATION, False, interval, unamplified.get_epsilon(delta), delta),
     )
     deltas = sorted({*CURVE_DELTAS, delta}, reverse=True)
     return Accounts(
         results=results,
         curve=tuple(CurvePoint(each, float(by_pld.get_epsilon(each))) for each in deltas),
-        renyi=RenyiCurve(
-            orders=tuple(map(float, by_rdp.orders)), values=tuple(map(float, by_rdp.rdp))
-        ),
+        renyi=RenyiCurve(orders=tuple(map(float, orders)), values=tuple(map(float, values))),
         event=describe_event(segments),
     )
 
