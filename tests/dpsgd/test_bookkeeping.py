@@ -55,7 +55,7 @@ def test_restored_weights_do_not_bring_back_their_noise():
     batches = plan.batches(IMAGES, LABELS, key=KEY)
     private.fit(batches, callbacks=[Look(), PutBack()], verbose=0)
     shapes = [variable.shape for variable in private.model.trainable_variables]
-    noise = GaussianNoise(KEY, shapes, plan.noise_multiplier * plan.clip_norm)
+    noise = GaussianNoise(KEY, shapes, plan.noise_multiplier * plan.clip_norm, plan.noise_reach)
     for update, moved in enumerate(history):
         for change, drawn in zip(moved, noise.draw(tf.constant(update, tf.int64)), strict=True):
             np.testing.assert_allclose(change, drawn / plan.batch_size, atol=1e-6)

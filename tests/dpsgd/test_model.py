@@ -95,7 +95,7 @@ def test_every_update_is_the_definition():
     model = small_model()
     batches = plan.batches(IMAGES, LABELS, key=KEY)
     shapes = [variable.shape for variable in model.trainable_variables]
-    noise = GaussianNoise(KEY, shapes, plan.noise_multiplier * plan.clip_norm)
+    noise = GaussianNoise(KEY, shapes, plan.noise_multiplier * plan.clip_norm, plan.noise_reach)
     for update in range(3):
         rows = batches.sample(update)
         gradients = gradients_one_at_a_time(model, IMAGES[rows], LABELS[rows], LOSS)

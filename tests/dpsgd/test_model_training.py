@@ -71,7 +71,7 @@ def test_tied_weights_are_seen():
     rows = plan.batches(IMAGES, LABELS, key=KEY).sample(0)
     sums = clipped_sum(gradients_one_at_a_time(model, IMAGES[rows], LABELS[rows]), plan.clip_norm)
     shapes = [variable.shape for variable in model.trainable_variables]
-    drawn = GaussianNoise(KEY, shapes, 1.1 * 0.8).draw(tf.constant(0, tf.int64))
+    drawn = GaussianNoise(KEY, shapes, 1.1 * 0.8, plan.noise_reach).draw(tf.constant(0, tf.int64))
     for now, before, total, draw in zip(found, start, sums, drawn, strict=True):
         np.testing.assert_allclose(now, before - 0.5 * (total + draw) / BATCH, atol=1e-5)
 
@@ -163,7 +163,7 @@ def test_broken_examples_change_nothing_and_are_reported(engine):
     model = linear_model()
     gradients = gradients_one_at_a_time(model, images[rows[2:]], LABELS[rows[2:]])
     shapes = [variable.shape for variable in model.trainable_variables]
-    drawn = GaussianNoise(KEY, shapes, 1.1 * 0.8).draw(tf.constant(0, tf.int64))
+    drawn = GaussianNoise(KEY, shapes, 1.1 * 0.8, plan.noise_reach).draw(tf.constant(0, tf.int64))
     for now, before, total, draw in zip(
         weights_of(private.model),
         weights_of(model),
@@ -203,7 +203,7 @@ def test_momentum_comes_after_the_noise():
     heavy = train(plan, optimizer=keras.optimizers.SGD(0.5, momentum=0.9), averaging_decay=0)
     model, optimizer = linear_model(), keras.optimizers.SGD(0.5, momentum=0.9)
     shapes = [variable.shape for variable in model.trainable_variables]
-    noise = GaussianNoise(KEY, shapes, plan.noise_multiplier * plan.clip_norm)
+    noise = GaussianNoise(KEY, shapes, plan.noise_multiplier * plan.clip_norm, plan.noise_reach)
     for update in range(3):
         rows = plan.batches(IMAGES, LABELS, key=KEY).sample(update)
         sums = clipped_sum(

@@ -6,6 +6,7 @@ in the change of a model's weights by a whole update.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -14,22 +15,27 @@ import tensorflow as tf
 from scipy import stats
 
 from tfdpzoo.dpsgd.noise import GaussianNoise
+from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
 
 SHAPES = [(3, 3, 8, 16), (16,), (), (50, 40), (50, 40), (1,), (2_000,)]
 FALSE_ALARM = 1e-6
 WIDTH = 2.5
+REACH = 7.9  # That of the plan below, for which TensorFlow's own draws are too short.
+PLAN = PrivacyPlan.from_noise_multiplier(
+    noise_multiplier=0.845, delta=1e-5, examples=50_000, batch_size=1024, epochs=30
+)
 
 
 def draw(update: int, *, seed: int = 0, shapes=SHAPES, width: float = WIDTH) -> list[np.ndarray]:
-    noise = GaussianNoise(SecretKey.from_seed(seed), shapes, width)
+    noise = GaussianNoise(SecretKey.from_seed(seed), shapes, width, REACH)
     return [values.numpy() for values in noise.draw(tf.constant(update, tf.int64))]
 
 
 @pytest.fixture(scope="module")
 def draws() -> list[list[np.ndarray]]:
     """Sixty updates."""
-    noise = GaussianNoise(SecretKey.from_seed(0), SHAPES, WIDTH)
+    noise = GaussianNoise(SecretKey.from_seed(0), SHAPES, WIDTH, REACH)
     compiled = tf.function(noise.draw)
     return [
         [values.numpy() for values in compiled(tf.constant(update, tf.int64))]
@@ -71,7 +77,8 @@ def test_tails_are_those_of_the_normal_distribution(draws):
     assert beyond > 0
 
 
-def test_noise_reaches_further_than_the_longest_draw_of_tensorflow(monkeypatch):
+@pytest.mark.parametrize("sigma", [0.3, 0.845, 10.0])
+def test_noise_reaches_further_than_the_longest_draw_of_tensorflow(sigma, monkeypatch):
     """TensorFlow's normal numbers end at sqrt(-2 log 1e-7) = 5.68 deviations, which is too near.
 
     What lies beyond the end of the noise proves an example, if that is all in one coordinate.
@@ -82,10 +89,12 @@ def test_noise_reaches_further_than_the_longest_draw_of_tensorflow(monkeypatch):
         "stateless_normal",
         lambda shape, seed, stddev, alg: tf.fill(shape, tf.cast(longest * stddev, tf.float32)),
     )
-    reach = draw(0)[0].max() / WIDTH
-    sigma, rate, updates, delta = 0.845, 1024 / 50_000, 1464, 1e-5
-    assert rate * updates * stats.norm.sf(longest - 1 / sigma) > 10 * delta
-    assert rate * updates * stats.norm.sf(reach - 1 / sigma) < 1e-12 * delta
+    plan = dataclasses.replace(PLAN, epsilon=1e6, noise_multiplier=sigma)
+    noise = GaussianNoise(SecretKey.from_seed(0), [(1,)], 1.0, plan.noise_reach)
+    reach = float(noise.draw(tf.constant(0, tf.int64))[0][0])
+    assert plan.epochs * stats.norm.sf(reach - 1 / sigma) < 1e-3 * plan.delta
+    if sigma < 1:
+        assert plan.epochs * stats.norm.sf(longest - 1 / sigma) > 10 * plan.delta
 
 
 def test_no_stretch_of_noise_occurs_twice(draws):
@@ -152,7 +161,7 @@ def test_keys_whose_seed_is_close_to_overflow():
         def derive(self, stream: str, index: int = 0) -> int:
             return (2**63 - 1) << 64 | 2**63
 
-    noise = GaussianNoise(Edge(bytes(32)), SHAPES, 1.0)
+    noise = GaussianNoise(Edge(bytes(32)), SHAPES, 1.0, REACH)
     first, second = (noise.draw(tf.constant(update, tf.int64)) for update in (0, 1))
     assert not np.isin(first[3].numpy(), second[3].numpy()).all()
 
@@ -165,7 +174,7 @@ def test_width_scales():
 @pytest.mark.slow  # XLA takes its time to compile.
 def test_noise_under_xla_is_as_good():
     """Other numbers of the same law: normal, without a common stretch, a function of the key."""
-    noise = GaussianNoise(SecretKey.from_seed(0), SHAPES, WIDTH)
+    noise = GaussianNoise(SecretKey.from_seed(0), SHAPES, WIDTH, REACH)
     compiled = tf.function(noise.draw, jit_compile=True)
     updates = [
         [values.numpy() for values in compiled(tf.constant(update, tf.int64))]

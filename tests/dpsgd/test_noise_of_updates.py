@@ -161,7 +161,7 @@ def test_an_empty_sample_is_exactly_the_noise_and_counts():
     assert 0 in sizes and max(sizes) > 0
     assert private.ledger.updates == 8
     shapes = [variable.shape for variable in private.model.trainable_variables]
-    noise = GaussianNoise(SecretKey.from_seed(0), shapes, 1.3 * CLIP_NORM)
+    noise = GaussianNoise(SecretKey.from_seed(0), shapes, 1.3 * CLIP_NORM, plan.noise_reach)
     for update, size in enumerate(sizes):
         drawn = noise.draw(tf.constant(update, tf.int64))
         moved = [

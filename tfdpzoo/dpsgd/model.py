@@ -124,6 +124,7 @@ class PrivateModel(keras.Model):
             self._key,
             [variable.shape for variable in self._trained],
             plan.noise_multiplier * plan.clip_norm,
+            plan.noise_reach,
         )
         self._average = WeightAverage(self._trained, averaging_decay) if averaging_decay else None
         # Keras counts these among the weights, so that who keeps and restores weights, as

@@ -9,7 +9,8 @@ import tensorflow as tf
 from tfdpzoo.dpsgd.secret_key import SecretKey
 
 _STREAM = "noise"
-_DRAWS = 4
+# TensorFlow makes normal numbers of uniform ones that it takes for at least 1e-7.
+_LONGEST_DRAW = math.sqrt(-2 * math.log(1e-7))
 
 
 class GaussianNoise:
@@ -25,29 +26,36 @@ class GaussianNoise:
 
         TensorFlow draws no normal number beyond 5.68 deviations. Whatever lay beyond would prove
         that an example was there: at sigma 0.845, rate 0.02048 and 1464 updates with a probability
-        of up to 1e-4, ten times the delta of such a plan. So every number is the sum of four, as
+        of up to 1e-4, ten times the delta of such a plan. So every number is a sum of several, as
         Holohan and Braghin propose against other attacks ("Secure Random Sampling in Differential
-        Privacy", 2021, arXiv 2107.10138), which reaches twice as far.
+        Privacy", 2021, arXiv 2107.10138): n of them reach sqrt(n) times as far.
 
     Args:
         key: The secret.
         shapes: The shapes of the variables, in their order.
         standard_deviation: sigma * C, in the units of the summed gradient.
+        reach: How many standard deviations the noise has to be able to reach, as
+            `PrivacyPlan.noise_reach` says.
 
     Example:
-        >>> noise = GaussianNoise(SecretKey.from_seed(0), [(1000,), (10, 100)], 2.0)
+        >>> noise = GaussianNoise(SecretKey.from_seed(0), [(1000,), (10, 100)], 2.0, reach=8.0)
         >>> first, second = noise.draw(tf.constant(0, tf.int64))
         >>> bool(tf.reduce_any(first == tf.reshape(second, [-1])))
         False
     """
 
     def __init__(
-        self, key: SecretKey, shapes: list[tuple[int, ...]], standard_deviation: float
+        self,
+        key: SecretKey,
+        shapes: list[tuple[int, ...]],
+        standard_deviation: float,
+        reach: float,
     ) -> None:
         seed = key.derive(_STREAM)
         self._seed = [_as_signed(seed & _MASK), _as_signed(seed >> 64)]
         self._shapes = [tuple(shape) for shape in shapes]
         self.standard_deviation = standard_deviation
+        self._summands = math.ceil((reach / _LONGEST_DRAW) ** 2)
 
     def draw(self, update: tf.Tensor) -> list[tf.Tensor]:
         """Returns the noise of an update, one float32 tensor for each variable.
@@ -61,8 +69,10 @@ class GaussianNoise:
     def _draw_one(self, number: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
         """Noise number `number` of this key; TensorFlow hashes the seed before it counts on."""
         seed = tf.stack([tf.constant(self._seed[0], tf.int64), self._seed[1] + number])
-        width = self.standard_deviation / math.sqrt(_DRAWS)
-        draws = tf.random.stateless_normal((_DRAWS, *shape), seed, stddev=width, alg="philox")
+        width = self.standard_deviation / math.sqrt(self._summands)
+        draws = tf.random.stateless_normal(
+            (self._summands, *shape), seed, stddev=width, alg="philox"
+        )
         return tf.reduce_sum(draws, axis=0)
 
 

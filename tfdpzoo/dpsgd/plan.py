@@ -7,6 +7,8 @@ import math
 import numbers
 from typing import TYPE_CHECKING
 
+from scipy import special
+
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy import accounting
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _SMALLEST_CLIP_NORM = 1e-6
 _SMALLEST_NOISE_MULTIPLIER = 0.1
 _MOST_UPDATES = 1e9
+_SHARE_BEYOND_REACH = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +166,24 @@ class PrivacyPlan:
     def epochs(self) -> float:
         """How often an example is used on average: T * q."""
         return self.updates * self.sampling_rate
+
+    @property
+    def noise_reach(self) -> float:
+        """How many standard deviations the noise has to be able to reach.
+
+        A sampled noise that ends somewhere proves what lies beyond. One example moves a sum by at
+        most 1 / sigma deviations: with this reach it comes beyond the end with a probability of at
+        most a thousandth of delta over all updates.
+
+        Example:
+            >>> plan = PrivacyPlan.from_noise_multiplier(
+            ...     noise_multiplier=0.845, delta=1e-5, examples=50_000, batch_size=1024, epochs=30
+            ... )
+            >>> round(plan.noise_reach, 2)
+            7.94
+        """
+        of_an_update = _SHARE_BEYOND_REACH * self.delta / self.updates
+        return 1 / self.noise_multiplier + float(-special.ndtri(of_an_update))
 
     def dp_event(self, updates: int | None = None) -> dp_accounting.DpEvent:
         """Returns the dp-accounting event of the first `updates` updates, by default of all."""
