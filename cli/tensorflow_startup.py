@@ -34,6 +34,9 @@ def start_tensorflow() -> None:
     with busy(open_console(), "starting TensorFlow"), _stderr_aside():
         import tensorflow as tf
 
+        if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3":
+            # Python's part of the log warns of functions that are traced on purpose.
+            tf.get_logger().setLevel(logging.ERROR)
         found = tf.config.list_physical_devices("GPU")
     if not found and _NVIDIA_DRIVER.exists():
         print(_NO_GPU, file=sys.stderr)

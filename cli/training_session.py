@@ -16,6 +16,7 @@ from tfdpzoo.cli.training_display import TrainingDisplay
 from tfdpzoo.data import ImageDataset
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.privacy.ledger import Ledger
+from tfdpzoo.privacy.statement import round_up
 from tfdpzoo.results import ResultRow, append_result
 from tfdpzoo.run_folder import RunFolder
 from tfdpzoo.training import (
@@ -194,8 +195,9 @@ def _stopped(order: TrainingOrder, job: TrainingJob, folder: RunFolder) -> str:
     done = Ledger.load(folder.ledger).updates
     spent = job.plan.epsilon_after(done)
     return (
-        f"Stopped after {done:,} of {job.plan.updates:,} updates, which spent epsilon {spent:.2f} "
-        f"of {job.plan.epsilon:g}; no model was written. Ledger and metrics are in {folder.path}."
+        f"Stopped after {done:,} of {job.plan.updates:,} updates, which spent epsilon "
+        f"{round_up(spent)} of {job.plan.epsilon:g}; no model was written. Ledger and metrics are "
+        f"in {folder.path}."
     )
 
 

@@ -55,11 +55,6 @@ def test_the_served_model_gives_the_models_outputs(private, loaded, count):
     assert served["logits"].shape == (count, CLASSES)
 
 
-def test_an_empty_batch_is_served(loaded):
-    served = loaded.signatures["serving_default"](images=tf.zeros([0, *SHAPE]))
-    assert served["logits"].shape == served["probabilities"].shape == (0, CLASSES)
-
-
 def test_signatures_have_the_promised_names_and_types(loaded):
     serving = loaded.signatures["serving_default"]
     positional, named = serving.structured_input_signature

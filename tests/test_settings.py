@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,11 @@ def test_numbers_of_numpy_become_numbers_of_python() -> None:
     example = _Example(rate=np.float32(0.5), kind="fancy", frills=np.int64(3))
     assert type(example.rate) is float
     assert type(example.frills) is int
+
+
+def test_a_name_of_a_file_that_is_no_utf8_is_refused() -> None:
+    with pytest.raises(InputError, match=r"dataset is 'images\?', which is not valid UTF-8"):
+        typed_value("dataset", os.fsdecode(b"images\xff"), str)
 
 
 @pytest.mark.parametrize(

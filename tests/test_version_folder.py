@@ -75,6 +75,11 @@ def test_a_read_only_folder_is_refused(read_only_folder):
     )
 
 
+def test_a_path_that_is_no_utf8_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"small\?/1', which is not valid UTF-8"):
+        check_destination(tmp_path / os.fsdecode(b"small\xff") / "1")
+
+
 def test_a_file_in_the_way_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"file refuses it \(Not a directory\)\.$"):
@@ -85,8 +90,9 @@ def test_versions_are_numbers_in_order(tmp_path):
     assert next_version(tmp_path / "none") == next_version(tmp_path) == 1
     for name in ("2", "10", "x", ".11.part"):
         (tmp_path / name).mkdir()
-    (tmp_path / "12").write_text("a file is not a version")
-    assert next_version(tmp_path) == 11
+    (tmp_path / "12").write_text("a file is not a version, but in its way")
+    (tmp_path / "13").symlink_to(tmp_path / "nowhere")
+    assert next_version(tmp_path) == 14
     assert find_version(tmp_path) == tmp_path / "10"
     (tmp_path / "2" / "saved_model.pb").write_text("")
     assert find_version(tmp_path / "2") == tmp_path / "2"

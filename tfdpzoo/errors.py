@@ -14,6 +14,25 @@ class InputError(ValueError):
     """
 
 
+def require_utf8(name: str, text: str) -> None:
+    """Refuses text that stands for bytes that are no UTF-8, as some files' names are.
+
+    It can be in no record and on no screen.
+
+    Args:
+        name: What the text is.
+        text: The text.
+
+    Raises:
+        InputError: The text cannot be written as UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        shown = text.encode(errors="replace").decode()
+        raise InputError(f"{name} is {shown!r}, which is not valid UTF-8; rename it.") from error
+
+
 def unknown_name(kind: str, name: str, choices: Iterable[str]) -> InputError:
     """Returns the error for a name that is not among `choices`, with the nearest ones.
 

@@ -38,9 +38,10 @@ class RunFolder:
         """
         moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         name = f"{recipe.model}-{recipe.name}-{moment}"
+        text = recipe.to_toml()
         try:
             folder = cls(_make_free(Path(parent), name))
-            folder.recipe.write_text(recipe.to_toml())
+            folder.recipe.write_text(text, encoding="utf-8")
         except OSError as error:
             raise InputError(
                 f"The run's folder cannot be made in {parent} ({error.strerror}); give another one "

@@ -42,10 +42,11 @@ def export(
     """Writes the released weights as a SavedModel that carries its privacy guarantee.
 
     The signature `serving_default` takes `images` (float32, `[batch, height, width, channels]`, raw
-    pixels from 0 to 255, any batch, also an empty one) and returns `logits` and `probabilities` in
-    float32, whatever precision trained. The signature `privacy_guarantee` takes nothing and returns
-    `json`, the record. The folder's `assets.extra/privacy.json` holds the same record and the
-    digests of the files. The result needs TensorFlow alone: neither Keras nor tfdpzoo.
+    pixels from 0 to 255, at least one image: TensorFlow's convolutions give none a wrong shape) and
+    returns `logits` and `probabilities` in float32, whatever precision trained. The signature
+    `privacy_guarantee` takes nothing and returns `json`, the record. The folder's
+    `assets.extra/privacy.json` holds the same record and the digests of the files. The result needs
+    TensorFlow alone: neither Keras nor tfdpzoo.
 
     Filters that a layer makes of fewer numbers are written as they are used, so that a group
     convolution is served at the speed of a plain one.

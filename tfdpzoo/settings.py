@@ -9,7 +9,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from tfdpzoo.errors import InputError, unknown_name
+from tfdpzoo.errors import InputError, require_utf8, unknown_name
 
 _REQUIRED = dataclasses.MISSING
 
@@ -130,6 +130,7 @@ def typed_value(key: str, value: Any, hint: Any) -> Any:
         (hint,) = (member for member in members if member is not type(None))
     if hint is str:
         if isinstance(value, str) and value.strip():
+            require_utf8(key, value)
             return value
         raise InputError(f"{key} must be text that is not empty, got {_shown(value)}.")
     if hint is bool:

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from tfdpzoo.errors import InputError
+from tfdpzoo.errors import InputError, require_utf8
 from tfdpzoo.privacy import strict_json
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 
@@ -43,9 +43,10 @@ def check_destination(path: str | Path) -> None:
     """Checks that a version can be written to `path`, before the work that leads to it.
 
     Raises:
-        InputError: The path exists, or its folder cannot be made or written to.
+        InputError: The path exists or is no UTF-8, or its folder cannot be made or written to.
     """
     path = Path(path)
+    require_utf8("The path to write to", str(path))
     if os.path.lexists(path):
         advice = f"the next free version is {next_version(path.parent)}"
         if not path.name.isdecimal():
@@ -69,7 +70,7 @@ def next_version(folder: str | Path) -> int:
         >>> next_version("saved_models/a_model_that_does_not_exist")
         1
     """
-    return max(_versions(Path(folder)), default=0) + 1
+    return max(_numbers(Path(folder)), default=0) + 1
 
 
 def find_version(path: str | Path) -> Path:
@@ -172,9 +173,14 @@ def privacy_file_text(guarantee: PrivacyGuarantee, files: Mapping[str, str]) -> 
 
 
 def _versions(folder: Path) -> list[int]:
+    return [number for number, path in _numbers(folder).items() if path.is_dir()]
+
+
+def _numbers(folder: Path) -> dict[int, Path]:
+    """Whatever has a whole number for its name: also a file or a broken link is in the way."""
     if not folder.is_dir():
-        return []
-    return [int(each.name) for each in folder.iterdir() if each.name.isdecimal() and each.is_dir()]
+        return {}
+    return {int(each.name): each for each in folder.iterdir() if each.name.isdecimal()}
 
 
 def _little_endian(values: np.ndarray) -> np.ndarray:
