@@ -214,7 +214,7 @@ def test_huge_epsilon_is_one_sentence():
 
 
 def test_delta_too_small_for_the_accountant_is_one_sentence():
-    with pytest.raises(InputError, match="at delta 1e-300"):
+    with pytest.raises(InputError, match="delta is 1e-300; below 1e-09"):
         PrivacyPlan.calibrate(**{**SETTING, "delta": 1e-300})
 
 
