@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+
+import dp_accounting
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from dp_accounting import pld
 from private_training import (
     CROSS_ENTROPY,
     IMAGES,
@@ -60,6 +65,35 @@ def test_restored_weights_do_not_bring_back_their_noise():
         for change, drawn in zip(moved, noise.draw(tf.constant(update, tf.int64)), strict=True):
             np.testing.assert_allclose(change, drawn / plan.batch_size, atol=1e-6)
     assert len(history) == private.ledger.updates == int(private.executed_updates.numpy()) == 6
+
+
+def test_epsilon_in_the_record_is_that_of_the_updates_that_were_executed():
+    """Counted here by the changes of the weights, and accounted by dp-accounting alone."""
+    plan = plan_of(7)
+    private = private_model(plan, key=None, averaging_decay=0)
+    history = [weights_of(private.model)]
+
+    class StopEarly(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            history.append(weights_of(private.model))
+            self.model.stop_training = len(history) > 4
+
+    private.fit(plan.batches(IMAGES, LABELS), callbacks=StopEarly(), verbose=0)
+    executed = sum(
+        not np.array_equal(before[0], after[0])
+        for before, after in itertools.pairwise(history)
+    )
+    one = dp_accounting.PoissonSampledDpEvent(12 / 60, dp_accounting.GaussianDpEvent(1.1))
+    accountant = pld.PLDAccountant(
+        dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE, value_discretization_interval=1e-3
+    )
+    epsilon = accountant.compose(one, executed).get_epsilon(1e-3)
+    record = json.loads(private.guarantee().to_json())
+    assert 0 < executed < plan.updates
+    assert record["updates"]["executed"] == executed
+    # The same transforms of the same numbers; processors round them otherwise by a few 1e-9.
+    assert record["claim"]["epsilon"] == pytest.approx(epsilon, rel=1e-6)
+    assert record["claim"]["epsilon"] < plan.epsilon - 0.1
 
 
 def test_updates_outside_of_fit_are_not_forgotten_by_the_next_fit():
