@@ -37,7 +37,7 @@ def test_an_unknown_model_names_the_nearest(refused: Refused, command: str) -> N
 
     sentence = refused(command, "smothnet", *epsilon)
 
-    assert "no model named 'smothnet'; did you mean 'smoothnet'?" in sentence
+    assert "no model named 'smothnet'; did you mean 'smoothnet'" in sentence
 
 
 @pytest.mark.parametrize("command", ["train", "show", "plan"])

@@ -80,8 +80,7 @@ def test_epsilon_in_the_record_is_that_of_the_updates_that_were_executed():
 
     private.fit(plan.batches(IMAGES, LABELS), callbacks=StopEarly(), verbose=0)
     executed = sum(
-        not np.array_equal(before[0], after[0])
-        for before, after in itertools.pairwise(history)
+        not np.array_equal(before[0], after[0]) for before, after in itertools.pairwise(history)
     )
     one = dp_accounting.PoissonSampledDpEvent(12 / 60, dp_accounting.GaussianDpEvent(1.1))
     accountant = pld.PLDAccountant(
