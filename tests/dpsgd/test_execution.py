@@ -84,9 +84,17 @@ def test_the_chunk_fits_into_half_of_the_memory(monkeypatch):
         chosen[free] = choose_execution(ExecutionSettings(), engine_of(256), LABELS).chunk
     # An activation takes a megabyte an example, and it is there about four times.
     assert 1 <= chosen[64] <= 8
-    assert chosen[64] < chosen[256] <= 64
-    assert chosen[1 << 20] == 64
+    assert chosen[64] < chosen[256] <= 32
+    assert chosen[1 << 20] == 32
     assert all(chunk & (chunk - 1) == 0 for chunk in chosen.values())
+
+
+@pytest.mark.parametrize(("channels", "views", "chunk"), [(16, 1, 64), (512, 1, 16), (512, 4, 8)])
+def test_large_activations_take_smaller_chunks(channels, views, chunk, monkeypatch):
+    """The activations of a chunk stay below 48 MiB, down to 8 examples."""
+    monkeypatch.setattr(execution_choice, "_free_memory", lambda _: float(1 << 40))
+    engine = engine_of(channels)
+    assert choose_execution(ExecutionSettings(), engine, LABELS, views).chunk == chunk
 
 
 def test_no_memory_at_all_leaves_one_example(monkeypatch):

@@ -76,6 +76,28 @@ def test_tied_weights_are_seen():
         np.testing.assert_allclose(now, before - 0.5 * (total + draw) / BATCH, atol=1e-5)
 
 
+def test_a_subclassed_model_trains_as_its_functional_twin():
+    """It need not know the shape of its output."""
+
+    class Network(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(CLASSES)
+
+        def call(self, inputs):
+            return self.dense(tf.reshape(inputs, (-1, 36)))
+
+    twin, model = linear_model(), Network()
+    model(IMAGES[:1])
+    model.set_weights(twin.get_weights())
+    for found, expected in zip(
+        weights_of(train(plan_of(2), model=model).model),
+        weights_of(train(plan_of(2), model=twin).model),
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "uint8"])
 def test_types_of_labels(dtype):
     plan = plan_of(1)

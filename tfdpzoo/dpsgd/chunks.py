@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import tensorflow as tf
 
 from tfdpzoo.dpsgd.augmentation import Augmentation
@@ -62,7 +63,9 @@ def sum_over_chunks(
         return first + chunk, sums, discarded + result.discarded, outputs
 
     zeros = [tf.zeros(variable.shape) for variable in engine.model.trainable_variables]
-    predicted = engine.model.compute_output_shape((None, *images.shape[1:]))
+    # A subclassed model need not know its output's shape, but Keras can trace it.
+    row = keras.KerasTensor((None, *images.shape[1:]))
+    predicted = engine.model.compute_output_spec(row).shape
     arrays = tuple(
         tf.TensorArray(
             tf.float32, -(-tf.shape(images)[0] // chunk), infer_shape=False, element_shape=shape

@@ -45,10 +45,11 @@ def clipped_gradient_sum(
     inside of a `tf.function`, where the check is made once, when the function is traced.
 
     Formal guarantee:
-        Adding or removing one example moves the sum by at most `clip_norm` in Euclidean norm (up to
-        float32 rounding). The sum alone is not private: add normal noise of standard deviation
-        noise multiplier times `clip_norm` before it is used, and account for every sum that is
-        made. The norms are never private. `PrivateModel` does all of this.
+        Adding or removing one example moves the sum by at most `clip_norm` in Euclidean norm, up to
+        float32 rounding (on a GPU inside of `tfdpzoo.dpsgd.full_float32.full_float32()`). The sum
+        alone is not private: add normal noise of standard deviation noise multiplier times
+        `clip_norm` before it is used, and account for every sum that is made. The norms are never
+        private. `PrivateModel` does all of this.
 
     Args:
         model: A built model in which no layer mixes examples.

@@ -17,8 +17,11 @@ from tfdpzoo.dpsgd.execution import ExecutionSettings
 from tfdpzoo.dpsgd.per_example import recorded_calls
 from tfdpzoo.dpsgd.validate import probe_images
 
-# Larger chunks are no faster: on a CPU they leave its caches, on a GPU 512 images keep it busy.
+# Larger chunks are no faster; on a GPU 512 images keep it busy.
 _LARGEST_CHUNK = {"CPU": 64, "GPU": 512}
+# On a CPU larger activations are slower, see docs/engine.md; fewer examples keep no core busy.
+_FASTEST_ACTIVATIONS = 48 * 2**20
+_SMALLEST_FAST_CHUNK = 8
 # TF-Privacy's memory grows with the square of the chunk.
 _CHUNK_OF_TF_PRIVACY = 16
 _USABLE_SHARE_OF_MEMORY = 0.5
@@ -79,8 +82,8 @@ def choose_execution(
 def _chunk_by_memory(engine: Engine, labels: np.ndarray, views: int, device: str) -> int:
     if isinstance(engine, TFPrivacyEngine):
         return _CHUNK_OF_TF_PRIVACY
-    free, largest = _free_memory(device), _LARGEST_CHUNK[device]
     activations = views * _bytes_of_activations(engine)
+    free, largest = _free_memory(device), _fastest_chunk(activations, device)
     enough = _MOST_COPIES * activations + _bytes_of_gradients(engine)
     if device == "CPU" and largest * enough < _SURELY_ENOUGH_SHARE * free:
         return largest
@@ -92,6 +95,14 @@ def _chunk_by_memory(engine: Engine, labels: np.ndarray, views: int, device: str
     of_an_example = max((high - low) / (more - fewer), _FEWEST_COPIES * activations)
     fitting = fewer + int((_USABLE_SHARE_OF_MEMORY * free - low) / of_an_example)
     return _power_of_two(min(max(fitting, 1), largest))
+
+
+def _fastest_chunk(activations: int, device: str) -> int:
+    """The largest chunk that is worth its memory, for the bytes of an example's activations."""
+    if device == "GPU":
+        return _LARGEST_CHUNK[device]
+    fast = max(_FASTEST_ACTIVATIONS // max(activations, 1), _SMALLEST_FAST_CHUNK)
+    return min(_power_of_two(fast), _LARGEST_CHUNK[device])
 
 
 def _power_of_two(number: int) -> int:
