@@ -163,6 +163,15 @@ def test_batch_holds_the_whole_sample_and_padding_of_weight_zero(examples, share
     assert weights.dtype == np.float32
 
 
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "float64"])
+def test_tensorflow_needs_no_copy_of_a_batch(dtype):
+    """It takes an array as it is where that begins at a multiple of 64 bytes."""
+    images = np.ones((EXAMPLES, 3, 3, 1), dtype)
+    plan = plan_of(EXAMPLES, RATE_BATCH, UPDATES)
+    batches = plan.batches(images, np.arange(EXAMPLES), key=KEY)
+    assert all(array.ctypes.data % 64 == 0 for array in batches.batch(0, 7))
+
+
 def test_everybody_takes_part_at_rate_one():
     batches = batches_of(20, 20, 3)
     for update in range(3):

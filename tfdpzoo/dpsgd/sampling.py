@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _STREAM = "sampling"
 _PREFETCHED_BATCHES = 2
+# In bytes, that of Eigen's tensors.
+_ALIGNMENT = 64
 
 
 class Batch(NamedTuple):
@@ -131,10 +134,18 @@ class PoissonBatches:
 
 def _taken(values: np.ndarray, indices: np.ndarray, rows: int) -> np.ndarray:
     """Returns some values and then zeros, `rows` rows in all, without a copy in between."""
-    taken = np.zeros((rows, *values.shape[1:]), values.dtype)
+    taken = _aligned_zeros((rows, *values.shape[1:]), values.dtype)
     # NumPy writes straight to `out` in this mode alone; the indices are those of a sample.
     np.take(values, indices, axis=0, out=taken[: len(indices)], mode="clip")
     return taken
+
+
+def _aligned_zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Returns zeros at an address at which TensorFlow uses an array as it is, without a copy."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.zeros(size + _ALIGNMENT, np.uint8)
+    first = -memory.ctypes.data % _ALIGNMENT
+    return memory[first : first + size].view(dtype).reshape(shape)
 
 
 def _require_matching(examples: int, images: np.ndarray, labels: np.ndarray) -> None:
