@@ -13,7 +13,7 @@ from benchmarks.models import MODELS, BenchmarkedModel
 from benchmarks.results import Section
 from benchmarks.training_step import StepSettings
 
-_ROUNDS = 20
+_ROUNDS = 15
 _THREADS = 2
 
 

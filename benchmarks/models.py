@@ -97,7 +97,7 @@ MODELS = {
         ),
         BenchmarkedModel(
             "wrn40-4",
-            batch=8,
+            batch=16,
             keras="tfdpzoo.zoo.wrn40_4.architecture:wrn40_4",
             pytorch="benchmarks.twins.wide_resnet_pytorch:wrn40_4",
             jax="benchmarks.twins.wide_resnet_jax:wrn40_4",
