@@ -5,13 +5,17 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from benchmarks import comparison, growth
+from benchmarks import comparison, growth, inference
 from benchmarks.driver import ROOT
 from benchmarks.models import MODELS
 from benchmarks.page import write_page
 from benchmarks.results import read_sections, update_section, write_section
 
-_BENCHMARKS = {"comparison": comparison.measure, "growth": growth.measure}
+_BENCHMARKS = {
+    "comparison": comparison.measure,
+    "growth": growth.measure,
+    "inference": inference.measure,
+}
 
 
 @click.command()

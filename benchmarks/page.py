@@ -15,6 +15,7 @@ from benchmarks.contenders import (
     OURS,
     TF_PRIVACY,
 )
+from benchmarks.inference import EXPORTED, PLAIN
 from benchmarks.measurement import Measurement
 from benchmarks.models import MODELS
 from benchmarks.plots import draw_comparison, draw_growth
@@ -47,6 +48,13 @@ _GROWTH = """\
 ## Larger batches
 
 ![Time and memory against the batch](benchmarks-growth.png)
+"""
+_INFERENCE = """\
+## Inference
+
+The exported Equivariant ResNet-9 beside the same network with a plain convolution of the same shape
+in place of each group convolution: the signature that TensorFlow Serving calls, one call of each in
+turn. The filters are expanded at export, so that nothing of the group should be left to pay for.
 """
 _LINEAR_WITHIN = 0.10
 _CONSTANT_WITHIN = 0.10
@@ -189,9 +197,33 @@ def _memory_verdict(model: str, rows: Sequence[Measurement]) -> str:
     return sentence
 
 
+def _inference(content: Mapping[str, Any], folder: Path) -> str:
+    del folder  # There is no picture.
+    section = Section.from_json(content)
+    ((model, rows),) = section.models.items()
+    by_batch: dict[int, dict[str, Measurement]] = {}
+    for row in rows:
+        by_batch.setdefault(row.batch, {})[row.contender] = row
+    table = _table(
+        [model, "images", "exported, ms an image", "plain twin, ms an image", "ratio"],
+        (
+            [
+                "",
+                f"{batch:,}",
+                _number(pair[EXPORTED.name].milliseconds_an_example, ".3g"),
+                _number(pair[PLAIN.name].milliseconds_an_example, ".3g"),
+                _number(pair[EXPORTED.name].ratio_to(pair[PLAIN.name]), ".3f"),
+            ]
+            for batch, pair in by_batch.items()
+        ),
+    )
+    return "\n".join([_INFERENCE, table, _measured_on(section)])
+
+
 SECTIONS: dict[str, Callable[[Mapping[str, Any], Path], str]] = {
     "comparison": _comparison,
     "growth": _growth,
+    "inference": _inference,
 }
 """What makes the text of a section of the results, in the order of the page."""
 

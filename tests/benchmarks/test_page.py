@@ -74,6 +74,12 @@ def test_comparison(tmp_path):
         assert np.asarray(picture.convert("L")).std() > 10
 
 
+def test_inference(tmp_path):
+    rows = [Measurement("exported", 10, (0.1, 0.3)), Measurement("plain twin", 10, (0.2, 0.3))]
+    text = page(tmp_path, inference=rows)
+    assert "|  | 10 | 20 | 25 | 0.750 |\n" in text
+
+
 def test_summary(tmp_path):
     rows = {row.contender: row for row in comparison()}
     rows["TF-Privacy, vectorized"] = Measurement("TF-Privacy, vectorized", 64, (12.0, 24.0))
