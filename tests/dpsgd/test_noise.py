@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -95,6 +96,28 @@ def test_noise_reaches_further_than_the_longest_draw_of_tensorflow(sigma, monkey
     assert plan.epochs * stats.norm.sf(reach - 1 / sigma) < 1e-3 * plan.delta
     if sigma < 1:
         assert plan.epochs * stats.norm.sf(longest - 1 / sigma) > 10 * plan.delta
+
+
+def test_noise_ends_without_a_step():
+    """A step at the end is seen by many coordinates that are moved by little each.
+
+    With a gradient of norm C spread over d coordinates, some number comes beyond an end of density
+    p with a probability of sqrt(d) p / sigma, which for TensorFlow's own draws is far above delta.
+    """
+    longest = np.sqrt(-2 * np.log(1e-7))
+    spread = PLAN.epochs * np.sqrt(600_000) * stats.norm.pdf(longest) / PLAN.noise_multiplier
+    assert spread > 100 * PLAN.delta
+    drawn = []
+
+    def recorded(shape, *arguments, **named):
+        drawn.append(shape)
+        return tf.zeros(shape)
+
+    with mock.patch.object(tf.random, "stateless_normal", recorded):
+        for reach in (0.1, 5.0, PLAN.noise_reach):
+            noise = GaussianNoise(SecretKey.from_seed(0), [(3,)], 1.0, reach)
+            noise.draw(tf.constant(0, tf.int64))
+    assert drawn == [(2, 3)] * 3
 
 
 def test_no_stretch_of_noise_occurs_twice(draws):

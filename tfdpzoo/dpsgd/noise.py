@@ -10,6 +10,7 @@ from tfdpzoo.dpsgd.secret_key import SecretKey
 
 _STREAM = "noise"
 # TensorFlow makes normal numbers of uniform ones that it takes for at least 1e-7.
+_FEWEST_SUMMANDS = 2
 _LONGEST_DRAW = math.sqrt(-2 * math.log(1e-7))
 
 
@@ -24,11 +25,13 @@ class GaussianNoise:
         new, as long as it is executed in the same way: XLA makes other normal numbers of the same
         bits than TensorFlow's own kernels.
 
-        TensorFlow draws no normal number beyond 5.68 deviations. Whatever lay beyond would prove
-        that an example was there: at sigma 0.845, rate 0.02048 and 1464 updates with a probability
-        of up to 1e-4, ten times the delta of such a plan. So every number is a sum of several, as
-        Holohan and Braghin propose against other attacks ("Secure Random Sampling in Differential
-        Privacy", 2021, arXiv 2107.10138): n of them reach sqrt(n) times as far.
+        TensorFlow draws no normal number beyond 5.68 deviations. Whatever lies beyond proves that
+        an example was there. At sigma 0.845, rate 0.02048 and 1464 updates, where delta is 1e-5,
+        that has a probability of up to 1e-4 for a gradient in one coordinate, and of 1e-3 for one
+        that is spread over 600,000. So every number is a sum of several, as Holohan and Braghin
+        propose against other attacks ("Secure Random Sampling in Differential Privacy", 2021, arXiv
+        2107.10138): n of them reach sqrt(n) times as far, and two or more end without a step, so
+        that many small shifts together come beyond the end less often than a single large one.
 
     Args:
         key: The secret.
@@ -55,7 +58,7 @@ class GaussianNoise:
         self._seed = [_as_signed(seed & _MASK), _as_signed(seed >> 64)]
         self._shapes = [tuple(shape) for shape in shapes]
         self.standard_deviation = standard_deviation
-        self._summands = math.ceil((reach / _LONGEST_DRAW) ** 2)
+        self._summands = max(_FEWEST_SUMMANDS, math.ceil((reach / _LONGEST_DRAW) ** 2))
 
     def draw(self, update: tf.Tensor) -> list[tf.Tensor]:
         """Returns the noise of an update, one float32 tensor for each variable.
