@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
+from tfdpzoo.dpsgd import noise as noise_module
 from tfdpzoo.dpsgd.noise import GaussianNoise
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
@@ -22,7 +23,7 @@ from tfdpzoo.dpsgd.secret_key import SecretKey
 SHAPES = [(3, 3, 8, 16), (16,), (), (50, 40), (50, 40), (1,), (2_000,)]
 FALSE_ALARM = 1e-6
 WIDTH = 2.5
-REACH = 7.9  # That of the plan below, for which TensorFlow's own draws are too short.
+REACH = 7.9  # That of the plan below.
 PLAN = PrivacyPlan.from_noise_multiplier(
     noise_multiplier=0.845, delta=1e-5, examples=50_000, batch_size=1024, epochs=30
 )
@@ -78,46 +79,62 @@ def test_tails_are_those_of_the_normal_distribution(draws):
     assert beyond > 0
 
 
-@pytest.mark.parametrize("sigma", [0.3, 0.845, 10.0])
-def test_noise_reaches_further_than_the_longest_draw_of_tensorflow(sigma, monkeypatch):
-    """TensorFlow's normal numbers end at sqrt(-2 log 1e-7) = 5.68 deviations, which is too near.
+TENSORFLOWS_LONGEST = np.sqrt(-2 * np.log(1e-7))
 
-    What lies beyond the end of the noise proves an example, if that is all in one coordinate.
+
+def longest_draw(reach: float) -> float:
+    """The noise of the longest normal numbers there are: those of random bits that are all zero."""
+
+    def zeros(shape, *arguments, dtype, **named):
+        return tf.zeros(shape, dtype)
+
+    with mock.patch.object(tf.random, "stateless_uniform", zeros):
+        longest = noise_module._standard_normals(1, tf.constant([0, 0], tf.int64))[0]
+    noise = GaussianNoise(SecretKey.from_seed(0), [(1,)], 1.0, reach)
+    with mock.patch.object(
+        noise_module, "_standard_normals", lambda number, seed: tf.fill((number,), longest)
+    ):
+        return float(noise.draw(tf.constant(0, tf.int64))[0][0])
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.3, 0.845, 10.0])
+def test_noise_reaches_as_far_as_its_plan_needs(sigma):
+    """What lies beyond the end of the noise proves an example, if that is all in one coordinate.
+
+    TensorFlow's own normal numbers would not reach far enough where there is little noise.
     """
-    longest = np.sqrt(-2 * np.log(1e-7))
-    monkeypatch.setattr(
-        tf.random,
-        "stateless_normal",
-        lambda shape, seed, stddev, alg: tf.fill(shape, tf.cast(longest * stddev, tf.float32)),
-    )
     plan = dataclasses.replace(PLAN, epsilon=1e6, noise_multiplier=sigma)
-    noise = GaussianNoise(SecretKey.from_seed(0), [(1,)], 1.0, plan.noise_reach)
-    reach = float(noise.draw(tf.constant(0, tf.int64))[0][0])
+    reach = longest_draw(plan.noise_reach)
     assert plan.epochs * stats.norm.sf(reach - 1 / sigma) < 1e-3 * plan.delta
     if sigma < 1:
-        assert plan.epochs * stats.norm.sf(longest - 1 / sigma) > 10 * plan.delta
+        assert plan.epochs * stats.norm.sf(TENSORFLOWS_LONGEST - 1 / sigma) > 10 * plan.delta
 
 
-def test_noise_ends_without_a_step():
-    """A step at the end is seen by many coordinates that are moved by little each.
+def test_many_small_shifts_do_not_come_beyond_the_end():
+    """With a gradient of norm C spread over d coordinates, some number comes beyond an end of
+    density p with a probability of sqrt(d) p / sigma, which for TensorFlow's own end is far above
+    delta."""
+    crossings = PLAN.epochs * np.sqrt(600_000) / PLAN.noise_multiplier
+    assert crossings * stats.norm.pdf(TENSORFLOWS_LONGEST) > 100 * PLAN.delta
+    assert crossings * stats.norm.pdf(longest_draw(PLAN.noise_reach)) < 1e-9 * PLAN.delta
 
-    With a gradient of norm C spread over d coordinates, some number comes beyond an end of density
-    p with a probability of sqrt(d) p / sigma, which for TensorFlow's own draws is far above delta.
+
+@pytest.mark.parametrize("longest", [5.0, 9.0])
+def test_long_draws_are_normal(longest):
+    """From the uniform numbers that long draws are made of, drawn as they are once they are small.
+
+    Bits whose leading ones are zero have the law of small uniform numbers: radii beyond `longest`
+    must have the tail exp(-(r^2 - longest^2) / 2). False alarm 1e-6.
     """
-    longest = np.sqrt(-2 * np.log(1e-7))
-    spread = PLAN.epochs * np.sqrt(600_000) * stats.norm.pdf(longest) / PLAN.noise_multiplier
-    assert spread > 100 * PLAN.delta
-    drawn = []
-
-    def recorded(shape, *arguments, **named):
-        drawn.append(shape)
-        return tf.zeros(shape)
-
-    with mock.patch.object(tf.random, "stateless_normal", recorded):
-        for reach in (0.1, 5.0, PLAN.noise_reach):
-            noise = GaussianNoise(SecretKey.from_seed(0), [(3,)], 1.0, reach)
-            noise.draw(tf.constant(0, tf.int64))
-    assert drawn == [(2, 3)] * 3
+    random = np.random.default_rng(0)
+    largest = int(np.exp(-(longest**2) / 2) * 2.0**64)
+    radii, angles = random.integers(0, largest, 5_000), random.integers(0, 2**64, 5_000, np.uint64)
+    bits = np.stack([radii.astype(np.uint64), angles])
+    with mock.patch.object(tf.random, "stateless_uniform", lambda *_, **__: tf.constant(bits)):
+        noise = GaussianNoise(SecretKey.from_seed(0), [(10_000,)], 1.0, REACH)
+        (drawn,) = noise.draw(tf.constant(0, tf.int64))
+    squares = drawn.numpy()[:5_000].astype(float) ** 2 + drawn.numpy()[5_000:].astype(float) ** 2
+    assert stats.kstest((squares - longest**2) / 2, "expon").pvalue > FALSE_ALARM
 
 
 def test_no_stretch_of_noise_occurs_twice(draws):
