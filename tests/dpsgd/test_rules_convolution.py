@@ -109,13 +109,13 @@ def test_one_by_one_adds_up_views(views):
 )
 def test_large_images_go_one_by_one_on_a_cpu(side, gpus, form, monkeypatch):
     monkeypatch.setattr(convolution, "accelerators", lambda: gpus)
-    layer = layers.Conv2D(48, 3, padding="same", use_bias=False)
-    layer.build((None, side, side, 32))
-    (found,) = convolution_rule(layer, tf.zeros((2, side, side, 32)), tf.zeros((2, side, side, 48)))
+    layer = layers.Conv2D(64, 3, padding="same", use_bias=False)
+    layer.build((None, side, side, 64))
+    (found,) = convolution_rule(layer, tf.zeros((2, side, side, 64)), tf.zeros((2, side, side, 64)))
     assert isinstance(found, OneByOne) == form
 
 
-@pytest.mark.parametrize("most_copied", [0, 2**20])
+@pytest.mark.parametrize("most_copied", [0, 2**21])
 @pytest.mark.parametrize("strides", [(1, 2), (2, 1)])
 def test_strides_that_differ(strides, most_copied, monkeypatch):
     monkeypatch.setattr(convolution, "_MOST_COPIED_BYTES", most_copied)

@@ -18,7 +18,7 @@ from tfdpzoo.dpsgd.rules.registry import register_rule
 from tfdpzoo.hardware import accelerators
 
 # Measured on two cores with 2 MiB of second-level cache each, see docs/engine.md.
-_MOST_COPIED_BYTES = 2**20
+_MOST_COPIED_BYTES = 2**21
 
 
 def _is_channels_last(layer: keras.layers.Layer) -> bool:
