@@ -21,6 +21,8 @@ from tfdpzoo.layers.weight_standardization import (
 
 # Above the rounding of a float32 sum of a kernel's weights, relative to the sum of squares.
 _ROUNDING = 2.0**-19
+# Of fewer, standardisation may leave next to nothing to change, and its rounding would be all.
+_FEWEST_WEIGHTS = 256
 
 
 @register_rule(LiftingConv2D)
@@ -136,7 +138,12 @@ def _at_variable(layer: GroupConvolution, gradients: tf.Tensor) -> PerExampleGra
         # A matrix product of each example: einsum takes four times as long.
         gradients = tf.matmul(basis, grids, transpose_a=True)
     at_kernel = Instantiated(tf.reshape(gradients, (-1, *shape)))
-    return StandardizedKernel(layer, at_kernel) if layer.weight_standardization else at_kernel
+    if not layer.weight_standardization:
+        return at_kernel
+    standardized = StandardizedKernel(layer, at_kernel)
+    if math.prod(shape) < _FEWEST_WEIGHTS:
+        return Instantiated(standardized.instantiate())
+    return standardized
 
 
 @dataclasses.dataclass(frozen=True)
