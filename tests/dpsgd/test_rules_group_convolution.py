@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from reference_gradients import LOSS, examples_of, gradients_one_at_a_time, relative_error
 
 from tfdpzoo.dpsgd.clipped_sum import clipped_gradient_sum
-from tfdpzoo.dpsgd.gradients import GramProducts
+from tfdpzoo.dpsgd.gradients import GramProducts, Instantiated
 from tfdpzoo.dpsgd.per_example import differentiate
 from tfdpzoo.dpsgd.rules import rule_for
+from tfdpzoo.dpsgd.rules.group_convolution import StandardizedKernel
 from tfdpzoo.layers import FieldNormalization, GroupConv2D, LiftingConv2D
+from tfdpzoo.layers.weight_standardization import standardization_slope
 
 layers = keras.layers
 
@@ -93,6 +95,22 @@ def test_few_positions_and_many_fields_are_never_instantiated():
     layer = GroupConv2D(48, 3, "p4", use_bias=False)
     gradients = check(model_with(layer, (3, 3, 32)))
     assert isinstance(gradients[0], GramProducts)
+
+
+@pytest.mark.parametrize("rest", [0.0, 1e-4, 1e-3, 1e-2])
+@pytest.mark.parametrize("removed", ["direction", "mean"])
+def test_no_norm_of_a_standardised_kernel_is_below_what_is_added(removed, rest):
+    """Gradients that standardisation removes, so that next to nothing is left for the kernel."""
+    layer = GroupConv2D(8, 3, "p4", weight_standardization=True)
+    layer.build((None, 8, 8, 32))
+    direction = standardization_slope(layer.kernel.value).direction
+    away = direction if removed == "direction" else tf.ones_like(direction)
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        others = rest * random.normal(size=direction.shape).astype("float32")
+        gradients = StandardizedKernel(layer, Instantiated((1e3 * away + others)[None]))
+        added = np.linalg.norm(gradients.weighted_sum(tf.ones(1)))
+        assert added <= np.sqrt(gradients.squared_norms().numpy().item())
 
 
 @pytest.mark.parametrize(("groups", "group"), [(1, "p4m"), (2, "p4"), (3, "C1")])
