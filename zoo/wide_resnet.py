@@ -10,7 +10,6 @@ the normalisation.
 from __future__ import annotations
 
 import dataclasses
-import numbers
 from typing import Any
 
 import keras
@@ -18,6 +17,7 @@ import keras
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.layers import StandardizedConv2D
 from tfdpzoo.layers.smooth import ACTIVATIONS, NORMALIZATION_EPSILON
+from tfdpzoo.zoo.arguments import is_whole, require_classes, require_images
 
 SMALLEST_SIDE = 8
 
@@ -131,24 +131,14 @@ def _require_buildable(
 ) -> None:
     if activation not in ACTIVATIONS:
         raise unknown_name("activation", activation, ACTIVATIONS)
-    if not _is_whole(depth) or depth < 10 or (depth - 4) % 6:
+    if not is_whole(depth) or depth < 10 or (depth - 4) % 6:
         raise InputError(f"depth is {depth!r}; it must be 6 n + 4, such as 16, 28 or 40.")
-    if not _is_whole(width):
+    if not is_whole(width):
         raise InputError(f"width is {width!r}; it must be a whole number of at least 1.")
-    if not _is_whole(groups) or _FIRST_CHANNELS % groups:
+    if not is_whole(groups) or _FIRST_CHANNELS % groups:
         raise InputError(
             f"normalization_groups is {groups!r}; it must divide the {_FIRST_CHANNELS} channels of "
             "the first convolution."
         )
-    if not _is_whole(classes) or classes < 2:
-        raise InputError(f"classes is {classes!r}; a classifier needs a whole number from 2 on.")
-    sides = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
-    if len(sides) != 3 or not all(map(_is_whole, sides)) or min(sides[:2]) < SMALLEST_SIDE:
-        raise InputError(
-            f"input_shape is {input_shape!r}; a wide residual network takes (height, width, "
-            f"channels) with sides of at least {SMALLEST_SIDE}."
-        )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) > 0
+    require_classes(classes)
+    require_images("a wide residual network", input_shape, SMALLEST_SIDE)

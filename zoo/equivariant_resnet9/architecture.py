@@ -9,7 +9,6 @@ GitHub. A ResNet-9 with normalisation after the activation and once more after e
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +26,7 @@ from tfdpzoo.layers import (
 )
 from tfdpzoo.layers.groups import SquareGroup, square_group
 from tfdpzoo.layers.smooth import ACTIVATIONS
+from tfdpzoo.zoo.arguments import is_whole, require_classes, require_images
 
 SMALLEST_SIDE = 8
 
@@ -189,19 +189,9 @@ def _require_buildable(
 ) -> None:
     if activation not in ACTIVATIONS:
         raise unknown_name("activation", activation, ACTIVATIONS)
-    if not isinstance(layout, tuple | list) or len(layout) != 3 or not all(map(_is_whole, layout)):
+    if not isinstance(layout, tuple | list) or len(layout) != 3 or not all(map(is_whole, layout)):
         raise InputError(
             f"layout is {layout!r}; it must be three whole numbers, such as [16, 32, 64]."
         )
-    if not _is_whole(classes) or classes < 2:
-        raise InputError(f"classes is {classes!r}; a classifier needs a whole number from 2 on.")
-    sides = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
-    if len(sides) != 3 or not all(map(_is_whole, sides)) or min(sides[:2]) < SMALLEST_SIDE:
-        raise InputError(
-            f"input_shape is {input_shape!r}; an Equivariant ResNet-9 takes (height, width, "
-            f"channels) with sides of at least {SMALLEST_SIDE}."
-        )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) > 0
+    require_classes(classes)
+    require_images("an Equivariant ResNet-9", input_shape, SMALLEST_SIDE)

@@ -7,7 +7,6 @@ mrchntia/ScaleNorm on GitHub.
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import keras
 
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.layers.smooth import ACTIVATIONS, NORMALIZATION_EPSILON
+from tfdpzoo.zoo.arguments import is_whole, require_classes, require_images
 
 SMALLEST_SIDE = 16
 """Three poolings leave 2x2, which the head looks at."""
@@ -139,24 +139,14 @@ def _require_buildable(
 ) -> None:
     if activation not in ACTIVATIONS:
         raise unknown_name("activation", activation, ACTIVATIONS)
-    if not isinstance(widths, tuple | list) or len(widths) != 3 or not all(map(_is_whole, widths)):
+    if not isinstance(widths, tuple | list) or len(widths) != 3 or not all(map(is_whole, widths)):
         raise InputError(
             f"widths is {widths!r}; it must be three whole numbers, such as [64, 128, 256]."
         )
-    if not _is_whole(groups) or any(width % min(groups, width) for width in widths):
+    if not is_whole(groups) or any(width % min(groups, width) for width in widths):
         raise InputError(
             f"normalization_groups is {groups!r}; it must be a whole number that divides each of "
             f"the widths {list(widths)} that is above it."
         )
-    if not _is_whole(classes) or classes < 2:
-        raise InputError(f"classes is {classes!r}; a classifier needs a whole number from 2 on.")
-    sides = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
-    if len(sides) != 3 or not all(map(_is_whole, sides)) or min(sides[:2]) < SMALLEST_SIDE:
-        raise InputError(
-            f"input_shape is {input_shape!r}; a ResNet-9 takes (height, width, channels) with "
-            f"sides of at least {SMALLEST_SIDE}."
-        )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) > 0
+    require_classes(classes)
+    require_images("a ResNet-9", input_shape, SMALLEST_SIDE)

@@ -8,13 +8,13 @@ authors' `PrivateModelArchitectures`, the residual and plain ones their `DPBench
 from __future__ import annotations
 
 import math
-import numbers
 from typing import Any
 
 import keras
 
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.layers import AdaptiveAveragePooling2D, SmoothBlock
+from tfdpzoo.zoo.arguments import is_whole, require_classes, require_images
 
 CONNECTIONS = ("dense", "residual", "plain")
 SMALLEST_SIDE = 8
@@ -190,22 +190,7 @@ def _require_buildable(
         raise unknown_name("kind of connections", connections, CONNECTIONS)
     if not isinstance(width, int | float) or not 1 <= _BASE_CHANNELS[0] * width < math.inf:
         raise InputError(f"width is {width!r}; SmoothNet needs a number from 0.125 (one channel).")
-    if not _is_whole(depth) or depth < 1:
+    if not is_whole(depth):
         raise InputError(f"depth is {depth!r}; SmoothNet needs a whole number of blocks from 1 on.")
-    if not _is_whole(classes) or classes < 2:
-        raise InputError(f"classes is {classes!r}; a classifier needs a whole number from 2 on.")
-    sides = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
-    if (
-        len(sides) != 3
-        or not all(_is_whole(side) for side in sides)
-        or min(sides[:2]) < SMALLEST_SIDE
-        or sides[2] not in (1, 3)
-    ):
-        raise InputError(
-            f"input_shape is {input_shape!r}; SmoothNet takes (height, width, channels) with "
-            f"sides of at least {SMALLEST_SIDE} and 1 or 3 channels."
-        )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    require_classes(classes)
+    require_images("SmoothNet", input_shape, SMALLEST_SIDE, channels=(1, 3))

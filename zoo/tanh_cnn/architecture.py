@@ -9,13 +9,13 @@ Boneh, "Differentially private learning needs better features (or much more data
 from __future__ import annotations
 
 import dataclasses
-import numbers
 from typing import Any
 
 import keras
 
-from tfdpzoo.errors import InputError, unknown_name
+from tfdpzoo.errors import unknown_name
 from tfdpzoo.layers.smooth import ACTIVATIONS
+from tfdpzoo.zoo.arguments import require_classes, require_images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,16 +144,5 @@ def _require_buildable(
         raise unknown_name("activation", activation, ACTIVATIONS)
     if layout not in LAYOUTS:
         raise unknown_name("layout", layout, LAYOUTS)
-    if not _is_whole(classes) or classes < 2:
-        raise InputError(f"classes is {classes!r}; a classifier needs a whole number from 2 on.")
-    sides = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
-    smallest = smallest_side(LAYOUTS[layout])
-    if len(sides) != 3 or not all(map(_is_whole, sides)) or min(sides[:2]) < smallest:
-        raise InputError(
-            f"input_shape is {input_shape!r}; the layout {layout!r} takes (height, width, "
-            f"channels) with sides of at least {smallest}."
-        )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) > 0
+    require_classes(classes)
+    require_images(f"the layout {layout!r}", input_shape, smallest_side(LAYOUTS[layout]))
