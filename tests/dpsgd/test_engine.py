@@ -152,7 +152,8 @@ def agree_on_random_models(parts: list[str], head: str, seed: int) -> None:
         engine(name, model)(tf.constant(images), tf.constant(labels), tf.ones(3)).gradients
         for name in ENGINES
     ]
-    assert relative_error(*sums) < 1e-5
+    # Behind a normalisation of nearly constant features, rounding is made up to 30 times larger.
+    assert relative_error(*sums) < 1e-4
 
 
 @settings(max_examples=8, deadline=None)

@@ -36,7 +36,8 @@ def model_with(layer: keras.layers.Layer, shape: tuple[int, ...], seed: int = 0)
     return model
 
 
-def check(model, images, tolerance=1e-5) -> None:
+def check(model, images, tolerance=5e-5) -> None:
+    """Where the model is sure of an example, 1 - p has lost digits, and the whole gradient them."""
     labels = np.arange(len(images)) % 2
     found = differentiate(model, LOSS, tf.constant(images), tf.constant(labels))
     expected = gradients_one_at_a_time(model, images, labels)
@@ -64,7 +65,7 @@ def test_group_normalization(channels_and_groups, scale, center, epsilon, sides,
     model = model_with(layer, (*sides, channels), seed)
     images = np.random.default_rng(seed).normal(size=(3, *sides, channels)).astype("float32")
     # Two channels in a group at one position: differences of nearly equal numbers.
-    check(model, images, tolerance=1e-4 if sides == () else 1e-5)
+    check(model, images, tolerance=1e-4 if sides == () else 5e-5)
 
 
 @pytest.mark.parametrize("axis", [1, 2, 3, -2])
