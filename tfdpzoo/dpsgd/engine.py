@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfdpzoo.dpsgd.clipping import clip_and_sum
 from tfdpzoo.dpsgd.execution import ENGINES
 from tfdpzoo.dpsgd.losses import PerExampleLoss, mean_of_views
+from tfdpzoo.dpsgd.norms import outside_xla
 from tfdpzoo.dpsgd.per_example import Differentiate, differentiate
 from tfdpzoo.errors import unknown_name
 
@@ -147,6 +148,19 @@ class TFPrivacyEngine:
             parallel_iterations=1,
         )
         return totals, discarded
+
+
+class UncompiledEngine:
+    """An engine whose operations run one by one, and may be such as XLA does not know."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.model, self.loss, self.views = engine.model, engine.loss, engine.views
+        self._engine = engine
+
+    def __call__(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> ChunkResult:
+        """Returns the result for one chunk."""
+        with outside_xla():
+            return self._engine(images, labels, weights)
 
 
 class CompiledEngine:

@@ -11,6 +11,8 @@ from typing import Protocol
 
 import tensorflow as tf
 
+from tfdpzoo.dpsgd.norms import squared_norms
+
 
 class RowGradients(Protocol):
     """The gradients of one variable, one for each row that a layer was called with."""
@@ -49,8 +51,7 @@ class Instantiated:
 
     def squared_norms(self) -> tf.Tensor:
         """Returns the squared norms, `(B,)`."""
-        flat = _flatten_examples(self.values)
-        return tf.reduce_sum(tf.square(flat), axis=1)
+        return squared_norms(_flatten_examples(self.values))
 
     def weighted_sum(self, weights: tf.Tensor) -> tf.Tensor:
         """Returns the weighted sum as one matrix-vector product."""
@@ -149,8 +150,9 @@ def gram_is_cheaper(positions: int, inputs: int, outputs: int) -> bool:
 # In multiplications of float32; measured for 64 examples on two cores, see docs/engine.md.
 _COST_OF_DOUBLE = 2
 _COST_OF_MEMORY = 5
-# The rounding of a sum of products of float32, relative to the sum of their lengths.
-_ROUNDING = 2.0**-20
+
+ROUNDING = 2.0**-20
+"""More than what float32 rounds in a sum of products, relative to the sum of their lengths."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +191,7 @@ class GramProducts:
         grams = tf.matmul(left, left, transpose_b=True) * tf.matmul(right, right, transpose_b=True)
         squares = tf.nn.relu(tf.reduce_sum(grams, axis=(1, 2)))
         lengths = tf.norm(left, axis=2) * tf.norm(right, axis=2)
-        rounding = _ROUNDING * tf.reduce_sum(lengths, axis=1)
+        rounding = ROUNDING * tf.reduce_sum(lengths, axis=1)
         return tf.cast(tf.square(tf.sqrt(squares) + rounding), tf.float32)
 
     def weighted_sum(self, weights: tf.Tensor) -> tf.Tensor:

@@ -16,7 +16,7 @@ from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.averaging import WeightAverage
 from tfdpzoo.dpsgd.bookkeeping import Bookkeeping, usable_callbacks
 from tfdpzoo.dpsgd.chunks import sum_over_chunks
-from tfdpzoo.dpsgd.engine import CompiledEngine, FastEngine, make_engine
+from tfdpzoo.dpsgd.engine import CompiledEngine, FastEngine, UncompiledEngine, make_engine
 from tfdpzoo.dpsgd.execution import ENGINES, ExecutionSettings
 from tfdpzoo.dpsgd.execution_choice import ChosenExecution, choose_execution
 from tfdpzoo.dpsgd.full_float32 import full_float32
@@ -242,7 +242,7 @@ class PrivateModel(keras.Model):
             raise InputError("Train with fit(plan.batches(images, labels)), which counts updates.")
         (images, draws), labels, weights = keras.utils.unpack_x_y_sample_weight(data)
         chunk, jit_compile = self.chosen_execution
-        engine = CompiledEngine(self._engine) if jit_compile else self._engine
+        engine = (CompiledEngine if jit_compile else UncompiledEngine)(self._engine)
         result = sum_over_chunks(engine, images, labels, weights, chunk, self.augmentation, draws)
         noise = self._noise.draw(self.executed_updates.value)
         gradients = [
