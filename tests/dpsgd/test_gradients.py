@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,6 +17,7 @@ from tfdpzoo.dpsgd.gradients import (
     gram_is_cheaper,
     total,
 )
+from tfdpzoo.dpsgd.rules.convolution_forms import PixelGram
 from tfdpzoo.dpsgd.rules.embedding import LookedUpRows
 
 EXAMPLES = 5
@@ -23,6 +25,13 @@ EXAMPLES = 5
 
 def random(*shape: int) -> tf.Tensor:
     return tf.constant(np.random.default_rng(sum(shape)).normal(size=shape), tf.float32)
+
+
+def convolution() -> keras.layers.Conv2D:
+    """From images of 5x4x3 to 3x2x6."""
+    layer = keras.layers.Conv2D(6, 3)
+    layer.build((None, 5, 4, 3))
+    return layer
 
 
 FORMS = {
@@ -33,6 +42,9 @@ FORMS = {
     "outer product": lambda: OuterProduct(random(EXAMPLES, 6), random(EXAMPLES, 4)),
     "gram products": lambda: GramProducts(
         random(EXAMPLES, 6, 4), random(EXAMPLES, 6, 3), (2, 2, 3)
+    ),
+    "pairs of pixels": lambda: PixelGram(
+        convolution(), random(2 * EXAMPLES, 5, 4, 3), random(2 * EXAMPLES, 3, 2, 6), 2
     ),
     "looked-up rows": lambda: LookedUpRows(
         tf.constant(np.random.default_rng(0).integers(0, 4, (EXAMPLES, 6)), tf.int32),
@@ -108,6 +120,9 @@ def test_total_of_one_is_itself():
 
 VIEWS = 3
 ROWS = {
+    "pairs of pixels": lambda: PixelGram(
+        convolution(), random(EXAMPLES * VIEWS, 5, 4, 3), random(EXAMPLES * VIEWS, 3, 2, 6), 1
+    ),
     "instantiated": lambda: Instantiated(random(EXAMPLES * VIEWS, 4, 3)),
     "outer product": lambda: OuterProduct(random(EXAMPLES * VIEWS, 6), random(EXAMPLES * VIEWS, 4)),
     "gram products": lambda: GramProducts(

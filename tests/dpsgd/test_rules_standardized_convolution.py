@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import keras
 import numpy as np
 import pytest
@@ -13,8 +15,9 @@ from reference_gradients import LOSS, examples_of, gradients_one_at_a_time, rela
 from tfdpzoo.dpsgd.clipped_sum import clipped_gradient_sum
 from tfdpzoo.dpsgd.gradients import Instantiated
 from tfdpzoo.dpsgd.per_example import differentiate
-from tfdpzoo.dpsgd.rules import rule_for
-from tfdpzoo.dpsgd.rules.standardized_convolution import StandardizedKernel
+from tfdpzoo.dpsgd.rules import convolution, rule_for
+from tfdpzoo.dpsgd.rules.convolution_forms import PixelGram
+from tfdpzoo.dpsgd.rules.standardized_convolution import KernelAndGain, StandardizedKernel
 from tfdpzoo.layers import StandardizedConv2D
 from tfdpzoo.layers.standardized_convolution import standardize_filters
 
@@ -72,13 +75,18 @@ def check(model: keras.Model, views: int = 1, seed: int = 0) -> list:
     st.integers(1, 4),
     st.tuples(*[st.integers(7, 9)] * 2),
     st.sampled_from([1, 3]),
+    st.sampled_from([0, 1e9]),
     st.integers(0, 99),
 )
-def test_standardized_convolution(configuration, step, channels, filters, sides, views, seed):
+def test_standardized_convolution(
+    configuration, step, channels, filters, sides, views, cost_of_forming, seed
+):
+    """With gradients of filters that are formed, and with such as are not."""
     # Of one weight the mean is all that there is.
     assume(np.prod(configuration["kernel_size"]) * channels > 1)
     layer = StandardizedConv2D(filters, **configuration, **step)
-    check(model_with(layer, (*sides, channels), seed), views, seed)
+    with mock.patch.object(convolution, "_COST_OF_FORMING", cost_of_forming):
+        check(model_with(layer, (*sides, channels), seed), views, seed)
     assert rule_for(layer) is not None
 
 
@@ -90,8 +98,13 @@ def test_many_channels_and_few_filters(views):
 
 @pytest.mark.parametrize("views", [1, 2])
 def test_few_positions(views):
-    """Where Gram matrices would be cheaper the gradients are formed all the same."""
-    check(model_with(StandardizedConv2D(48, 3), (3, 3, 16)), views)
+    """Norms of the filters then come from pairs of pixels, and so must those of the kernel."""
+    layer = StandardizedConv2D(48, 3, padding="same", gain_initializer="random_normal")
+    model = model_with(layer, (3, 3, 16))
+    check(model, views)
+    images, labels = tf.ones((2 * views, 3, 3, 16)), tf.zeros(2 * views, tf.int32)
+    found = differentiate(model, LOSS, images, labels, views=views)
+    assert isinstance(found.gradients[0].filters, PixelGram)
 
 
 @pytest.mark.parametrize("groups", [2, 4])
@@ -101,9 +114,11 @@ def test_groups(groups):
     assert rule_for(layer) is not None
 
 
+@pytest.mark.parametrize("cost_of_forming", [0, 1e9])
 @pytest.mark.parametrize("kernel", ["zeros", "ones"])
-def test_equal_weights_have_finite_gradients(kernel):
+def test_equal_weights_have_finite_gradients(kernel, cost_of_forming, monkeypatch):
     """The filters are then 0: nothing but the kernel can learn, and its gradient is large."""
+    monkeypatch.setattr(convolution, "_COST_OF_FORMING", cost_of_forming)
     layer = StandardizedConv2D(3, 3, kernel_initializer=kernel)
     of_kernel, _, of_gain, *_ = check(model_with(layer, (5, 5, 2)))
     assert np.isfinite(of_kernel).all() and np.abs(of_kernel).max() > 0
@@ -127,7 +142,9 @@ def test_the_gradient_of_the_kernel_keeps_mean_and_length():
     np.testing.assert_allclose(along, 0, atol=1e-5 * scale)
 
 
-def test_every_form_of_the_gradients_is_the_same():
+@pytest.mark.parametrize("cost_of_forming", [0, 1e9])
+def test_every_form_of_the_gradients_is_the_same(cost_of_forming, monkeypatch):
+    monkeypatch.setattr(convolution, "_COST_OF_FORMING", cost_of_forming)
     layer = StandardizedConv2D(3, 3, gain_initializer="random_normal")
     model = model_with(layer, (6, 5, 2))
     images = np.random.default_rng(0).normal(size=(4, 6, 5, 2)).astype("float32")
@@ -161,8 +178,23 @@ def test_no_norm_is_below_what_is_added(rest):
     for _ in range(20):
         others = rest * random.normal(size=directions.shape).astype("float32")
         filters = (1e3 * directions + others)[None]
-        along = tf.reduce_sum(filters * directions, axis=(1, 2, 3))
-        gradients = StandardizedKernel(layer, Instantiated(filters), along)
+        along = Instantiated(tf.reduce_sum(filters * directions, axis=(1, 2, 3)))
+        sums = Instantiated(tf.reduce_sum(filters, axis=(1, 2, 3)))
+        gradients = StandardizedKernel(layer, Instantiated(filters), sums, along)
+        added = np.linalg.norm(gradients.weighted_sum(tf.ones(1)))
+        assert added <= np.sqrt(gradients.squared_norms().numpy().item())
+
+
+def test_no_norm_from_pairs_of_pixels_is_below_what_is_added():
+    """The output's gradient is that of the filters' length, which standardisation takes out."""
+    layer = StandardizedConv2D(1, 3, use_bias=False)
+    layer.build((None, 3, 3, 32))
+    directions = standardize_filters(layer.kernel.value)
+    random = np.random.default_rng(0)
+    for rest in (0.0, 1e-4, 1e-3, 1e-2):
+        inputs = directions[None, ..., 0] + rest * random.normal(size=(1, 3, 3, 32))
+        kernel = KernelAndGain(layer, PixelGram(layer, inputs, tf.fill((1, 1, 1, 1), 1e3), views=1))
+        gradients, _ = kernel.of_examples(1)
         added = np.linalg.norm(gradients.weighted_sum(tf.ones(1)))
         assert added <= np.sqrt(gradients.squared_norms().numpy().item())
 

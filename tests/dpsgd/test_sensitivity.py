@@ -17,6 +17,7 @@ from tfdpzoo.dpsgd.gradients import GramProducts
 from tfdpzoo.dpsgd.losses import per_example_loss
 from tfdpzoo.dpsgd.optimizer import make_private_optimizer
 from tfdpzoo.dpsgd.per_example import differentiate
+from tfdpzoo.dpsgd.rules.convolution_forms import PixelGram
 
 layers = keras.layers
 BATCH, CLASSES = 6, 3
@@ -42,19 +43,21 @@ def network() -> keras.Model:
 
 
 def of_gram_norms() -> keras.Model:
-    """A layer whose gradients are never formed: few positions, many channels."""
+    """Layers whose gradients are never formed: few positions, many channels."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
             keras.Input((6, 6, 1)),
             layers.Conv2D(4, 3, activation="selu"),
             layers.Conv2D(16, 3, strides=2, padding="same"),
+            layers.Conv2D(64, 1, activation="tanh"),
             layers.Flatten(),
             layers.Dense(CLASSES),
         ]
     )
     found = differentiate(model, LOSS, tf.ones((2, 6, 6, 1)), tf.constant([0, 1])).gradients
-    assert sum(isinstance(gradient, GramProducts) for gradient in found) == 1
+    for form in (PixelGram, GramProducts):
+        assert sum(isinstance(gradient, form) for gradient in found) == 1
     return model
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdpzoo.dpsgd.gradients import Instantiated, PerExampleGradient, PositionProducts, RowGradients
-from tfdpzoo.dpsgd.rules.convolution import extract_patches, what_cells_meet
+from tfdpzoo.dpsgd.rules.patches import extract_patches, what_cells_meet
 from tfdpzoo.dpsgd.rules.registry import register_expanded_call, register_rule
 from tfdpzoo.dpsgd.rules.scale_bias import scaled_and_shifted
 from tfdpzoo.layers.field_normalization import FieldNormalization

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfdpzoo.dpsgd.gradients import Instantiated, PerExampleGradient, RowGradients
 from tfdpzoo.dpsgd.rules.convolution import convolution_rule
+from tfdpzoo.dpsgd.rules.convolution_forms import PixelGram
 from tfdpzoo.dpsgd.rules.registry import register_rule
 from tfdpzoo.layers.standardized_convolution import (
     StandardizedConv2D,
@@ -48,31 +49,34 @@ class StandardizedKernel:
 
     Attributes:
         layer: The convolution.
-        filters: `(B, *kernel.shape)`, the gradients at its filters, gain included.
-        along: `(B, filters)`, their products with the standardised filters.
+        filters: The gradients at its filters, gain included.
+        sums: `(B, filters)`, each the sum over the gradient of a filter.
+        along: `(B, filters)`, the products of these gradients with the standardised filters.
     """
 
     layer: StandardizedConv2D
-    filters: Instantiated
-    along: tf.Tensor
+    filters: Instantiated | PixelGram
+    sums: Instantiated
+    along: Instantiated
 
     def of_examples(self, views: int) -> StandardizedKernel:
         """Returns the sums over views."""
-        if views == 1:
-            return self
-        along = Instantiated(self.along).of_examples(views).values
-        return StandardizedKernel(self.layer, self.filters.of_examples(views), along)
+        filters, sums, along = (
+            self.filters.of_examples(views),
+            self.sums.of_examples(views),
+            self.along.of_examples(views),
+        )
+        return StandardizedKernel(self.layer, filters, sums, along)
 
     def squared_norms(self) -> tf.Tensor:
         """Returns the squared norms, `(B,)`, rounded up."""
         kernel, gain = _kernel_and_gain(self.layer)
         factors, follow_length = factors_of_filters(kernel)
-        gradients, weights = self.filters.values, kernel.shape[:-1].num_elements()
-        squares = _sums_by_filter(tf.square(gradients))
-        of_mean = tf.square(_sums_by_filter(gradients)) / weights
-        left = squares - of_mean - tf.square(self.along) * follow_length
-        rounded_up = tf.nn.relu(left) + _ROUNDING * squares
-        return tf.reduce_sum(rounded_up * tf.square(factors * gain), axis=1)
+        of_mean = tf.square(self.sums.values) / kernel.shape[:-1].num_elements()
+        taken_out = of_mean + tf.square(self.along.values) * follow_length
+        squares = _squares(self.filters, factors * gain)
+        left = squares - tf.linalg.matvec(taken_out, tf.square(factors * gain))
+        return tf.nn.relu(left) + _ROUNDING * squares
 
     def weighted_sum(self, weights: tf.Tensor) -> tf.Tensor:
         """Returns the weighted sum, in the kernel's shape."""
@@ -81,12 +85,14 @@ class StandardizedKernel:
 
     def instantiate(self) -> tf.Tensor:
         """Returns the gradients, `(B, *kernel.shape)`."""
-        return standardized_filter_gradients(*_kernel_and_gain(self.layer), self.filters.values)
+        gradients = self.filters.instantiate()
+        return standardized_filter_gradients(*_kernel_and_gain(self.layer), gradients)
 
     def where(self, keep: tf.Tensor) -> StandardizedKernel:
         """Returns the gradients with zeros where `keep` is false."""
-        along = Instantiated(self.along).where(keep).values
-        return StandardizedKernel(self.layer, self.filters.where(keep), along)
+        return StandardizedKernel(
+            self.layer, self.filters.where(keep), self.sums.where(keep), self.along.where(keep)
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -111,13 +117,16 @@ class KernelAndGain:
         return self._by_views[views]
 
     def _computed(self, views: int) -> tuple[StandardizedKernel, Instantiated]:
-        gradients = self.filters.of_examples(views).instantiate()
-        kernel, _ = _kernel_and_gain(self.layer)
-        along = _sums_by_filter(gradients * standardize_filters(kernel))
-        return (
-            StandardizedKernel(self.layer, Instantiated(gradients), along),
-            Instantiated(along),
-        )
+        directions = standardize_filters(_kernel_and_gain(self.layer)[0])
+        filters = self.filters.of_examples(views)
+        if isinstance(filters, PixelGram):
+            of_rows = _products_from_outputs(filters, directions)
+            sums, along = (of_row.of_examples(views) for of_row in of_rows)
+        else:
+            filters = Instantiated(filters.instantiate())
+            sums = Instantiated(_sums_by_filter(filters.values))
+            along = Instantiated(_sums_by_filter(filters.values * directions))
+        return StandardizedKernel(self.layer, filters, sums, along), along
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +144,33 @@ class OneOfPair:
 def _kernel_and_gain(layer: StandardizedConv2D) -> tuple[tf.Tensor, tf.Tensor]:
     kernel, gain = layer.kernel.value, layer.gain.value
     return tf.cast(kernel, tf.float32), tf.cast(gain, tf.float32)
+
+
+def _squares(filters: Instantiated | PixelGram, factors: tf.Tensor) -> tf.Tensor:
+    """Returns `(B,)`, the squared norms with each filter's gradient times its factor."""
+    if isinstance(filters, PixelGram):
+        return filters.times(factors).squared_norms()
+    return tf.linalg.matvec(_sums_by_filter(tf.square(filters.values)), tf.square(factors))
+
+
+def _products_from_outputs(
+    filters: PixelGram, directions: tf.Tensor
+) -> tuple[Instantiated, Instantiated]:
+    """Returns the sum of each row's filter gradients, and their products with directions.
+
+    A filter's gradient times any kernel is, position by position, the gradient at the output times
+    what the kernel would put out there.
+
+    Args:
+        filters: The gradients at the filters.
+        directions: `(height, width, channels, filters)`.
+    """
+
+    def products_with(kernel: tf.Tensor) -> Instantiated:
+        outputs = filters.layer.convolution_op(filters.inputs, kernel)
+        return Instantiated(tf.reduce_sum(outputs * filters.output_gradients, axis=(1, 2)))
+
+    return products_with(tf.ones((*directions.shape[:-1], 1))), products_with(directions)
 
 
 def _sums_by_filter(values: tf.Tensor) -> tf.Tensor:
