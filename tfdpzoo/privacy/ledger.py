@@ -5,9 +5,8 @@ record it here, wait until the record is durable, then apply the update to the w
 that is killed in between has counted an update that was not applied, which overstates epsilon; the
 other order could understate it.
 
-The file is small (equal neighbours are one segment) and is replaced as a whole: written to a
-temporary file, flushed to the disk, renamed, and the folder flushed too. After a power failure it
-holds either the record before the update or the one after it.
+The file is small (equal neighbours are one segment) and is replaced as a whole: after a power
+failure it holds either the record before the update or the one after it.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from typing import Any
 
 import dp_accounting
 
+from tfdpzoo.durable_file import replace_durably
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.accounting import poisson_gaussian_event
 
@@ -160,7 +160,7 @@ class Ledger:
                 f"Another process wrote to the ledger {self._path}; stop one of the two runs."
             )
         try:
-            _replace_durably(self._path, _serialize(segments))
+            replace_durably(self._path, _serialize(segments))
         except OSError as error:
             raise InputError(
                 f"The ledger {self._path} cannot be written: {error.strerror}."
@@ -207,20 +207,6 @@ def _serialize(segments: list[Segment]) -> bytes:
     rows = [asdict(segment) for segment in segments]
     content = {"format": _FORMAT, "segments": rows, "sha256": _checksum(rows)}
     return (json.dumps(content, indent=1) + "\n").encode()
-
-
-def _replace_durably(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".new")
-    with open(temporary, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.rename(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _read(path: Path) -> list[Segment]:
