@@ -19,16 +19,36 @@ class Bookkeeping(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Records the update, and sees to it that its noise is new."""
-        private = self.model
-        if private.ledger.updates >= private.plan.updates:
-            raise InputError(f"All {private.plan.updates} updates of the plan have been executed.")
-        private.catch_up_with_ledger()
-        private.ledger.record(private.plan.noise_multiplier, private.plan.sampling_rate)
+        self.model.begin_update()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Stops after the last update."""
-        if self.model.ledger.updates >= self.model.plan.updates:
+        if self.model.next_update >= self.model.plan.updates:
             self.model.stop_training = True
+
+
+class ShortEpoch(keras.callbacks.Callback):
+    """Ends the first epoch of a `fit` after some updates; the others have Keras' number.
+
+    Args:
+        updates: How many updates the first epoch has.
+    """
+
+    def __init__(self, updates: int) -> None:
+        super().__init__()
+        self._left = updates
+        self._ended = False
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Counts down; Keras leaves an epoch when training is to stop."""
+        self._left -= 1
+        if self._left == 0 and not self.model.stop_training:
+            self.model.stop_training = self._ended = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Lets training go on."""
+        if self._ended:
+            self.model.stop_training = self._ended = False
 
 
 def usable_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:

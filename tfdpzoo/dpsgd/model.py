@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.averaging import WeightAverage
-from tfdpzoo.dpsgd.bookkeeping import Bookkeeping, usable_callbacks
+from tfdpzoo.dpsgd.bookkeeping import Bookkeeping, ShortEpoch, usable_callbacks
 from tfdpzoo.dpsgd.chunks import sum_over_chunks
 from tfdpzoo.dpsgd.engine import CompiledEngine, FastEngine, UncompiledEngine, make_engine
 from tfdpzoo.dpsgd.execution import ENGINES, ExecutionSettings
@@ -117,6 +117,8 @@ class PrivateModel(keras.Model):
         self.executed_updates = keras.Variable(
             self.ledger.updates, dtype="int64", trainable=False, name="executed_updates"
         )
+        self._next_update = self.ledger.updates
+        self._goes_on = False
         self._key = key or SecretKey.generate()
         self._weaknesses: set[str] = set()
         self._trained = list(model.trainable_variables)
@@ -211,7 +213,7 @@ class PrivateModel(keras.Model):
             raise InputError(
                 f"fit does not take {', '.join(decided)}: the plan decides what a batch is."
             )
-        first = self.ledger.updates
+        first = self._next_update
         remaining = self.plan.updates - first
         if remaining <= 0:
             raise InputError(
@@ -219,7 +221,9 @@ class PrivateModel(keras.Model):
                 f"{self.plan.epsilon:g} is used up. Make a new plan to train on."
             )
         per_epoch = self.plan.updates_per_epoch
-        allowed = -(-remaining // per_epoch)
+        # A run that goes on keeps its epochs, and the first of them may be short.
+        begun, done = divmod(first, per_epoch) if self._goes_on else (0, 0)
+        allowed = -(-(remaining + done) // per_epoch)
         if epochs is not None and (not isinstance(epochs, numbers.Integral) or epochs < 1):
             raise InputError(f"epochs is {epochs!r}; train for a whole number, at least one.")
         self._require_fitting_labels(batches.labels)
@@ -229,9 +233,14 @@ class PrivateModel(keras.Model):
             execution = self._settled_execution(batches.labels)
             return super().fit(
                 batches.dataset(first, execution.padding, self.augmentation),
-                epochs=allowed if epochs is None else min(allowed, epochs),
+                initial_epoch=begun,
+                epochs=begun + (allowed if epochs is None else min(allowed, epochs)),
                 steps_per_epoch=per_epoch,
-                callbacks=[Bookkeeping(), *callbacks],
+                callbacks=[
+                    Bookkeeping(),
+                    *([ShortEpoch(per_epoch - done)] if done else []),
+                    *callbacks,
+                ],
                 shuffle=False,
                 **kwargs,
             )
@@ -331,17 +340,56 @@ class PrivateModel(keras.Model):
         )
         return self.compute_metrics(images[:sampled], labels[:sampled], predictions[:sampled])
 
-    def catch_up_with_ledger(self) -> None:
-        """Numbers the next update by the ledger; called by `fit` before each.
+    def begin_update(self) -> None:
+        """Numbers the next update and counts it in the ledger; called by `fit` before each.
 
         A callback that puts back earlier weights puts back their number, too. The next updates
         would be made with noise that was used before, and the difference of two updates with the
-        same noise has none.
+        same noise has none. So the number is kept apart from the weights.
+
+        Raises:
+            InputError: The plan has no more updates, or the ledger cannot be written.
         """
-        executed, recorded = int(self.executed_updates.numpy()), self.ledger.updates
-        if executed > recorded:
+        executed = int(self.executed_updates.numpy())
+        if executed > max(self._next_update, self.ledger.updates):
             self._weaknesses.add(_PAST_THE_LEDGER)
-        self.executed_updates.assign(max(executed, recorded))
+        update = max(executed, self._next_update)
+        if update >= self.plan.updates:
+            raise InputError(f"All {self.plan.updates} updates of the plan have been executed.")
+        self.executed_updates.assign(update)
+        if update >= self.ledger.updates:
+            self.ledger.record(self.plan.noise_multiplier, self.plan.sampling_rate)
+        self._next_update = update + 1
+
+    @property
+    def next_update(self) -> int:
+        """The number of the update that `fit` executes next."""
+        return self._next_update
+
+    def go_on_from(self, update: int) -> None:
+        """Says which update comes next, after the state of an earlier process was restored.
+
+        Formal guarantee:
+            Updates that the ledger counts already are executed again with the samples, views and
+            noise that they had, and are not counted again. Whoever calls this answers for the
+            secret key, the plan, the data and the way of execution being the same, so that the same
+            numbers come out: then nothing is released that was not counted. Where that is not sure,
+            go on from `ledger.updates` with a new key.
+
+        Args:
+            update: From 0 to the number of updates in the ledger.
+
+        Raises:
+            InputError: The ledger does not count all updates before it.
+        """
+        if not 0 <= update <= self.ledger.updates:
+            raise InputError(
+                f"Training cannot go on from update {update}: the ledger counts "
+                f"{self.ledger.updates}."
+            )
+        self.executed_updates.assign(update)
+        self._next_update = update
+        self._goes_on = True
 
     def _settled_execution(self, labels: np.ndarray) -> ChosenExecution:
         if self.chosen_execution is not None:
