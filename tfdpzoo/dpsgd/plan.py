@@ -152,6 +152,38 @@ class PrivacyPlan:
             )
         return cls(epsilon, delta, examples, batch_size, updates, clip_norm, noise_multiplier)
 
+    def extended(self, epochs: float, epsilon: float | None = None) -> PrivacyPlan:
+        """Returns the plan with more updates of the same noise and the same sampling.
+
+        Formal guarantee:
+            All updates together, the present ones and the new ones, are within the new plan's
+            epsilon by composition: they are one sequence of the same mechanism.
+
+        Args:
+            epochs: How many epochs more.
+            epsilon: The new target; by default the present one.
+
+        Raises:
+            InputError: The updates cost more than the target.
+
+        Example:
+            >>> plan = PrivacyPlan.from_noise_multiplier(
+            ...     noise_multiplier=1.0, delta=1e-3, examples=500, batch_size=50, updates=20)
+            >>> plan.extended(epochs=2, epsilon=8.0).updates
+            40
+        """
+        more = _count_updates(epochs, None, self.examples, self.batch_size)
+        updates, target = self.updates + more, self.epsilon if epsilon is None else epsilon
+        _require_positive("epsilon", target)
+        spent = self.epsilon_after(updates)
+        if spent > target:
+            raise InputError(
+                f"{updates} updates, {more} more than planned, cost epsilon {spent:.4g}, above the "
+                f"target {target:g}; give a target of at least {math.ceil(1000 * spent) / 1000:g}, "
+                "or fewer epochs."
+            )
+        return dataclasses.replace(self, updates=updates, epsilon=target)
+
     @property
     def sampling_rate(self) -> float:
         """q, the probability with which an example takes part in an update."""

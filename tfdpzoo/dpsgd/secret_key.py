@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from pathlib import Path
 
+from tfdpzoo.durable_file import replace_durably
 from tfdpzoo.errors import InputError
 
 _KEY_BYTES = 32
+_FORMAT, _SECRET, _KNOWN = "tfdpzoo key 1", "secret", "known"
 
 
 class SecretKey:
     """256 secret bits, and independent-looking seeds derived from them.
 
     Whoever knows the key can subtract the noise from a released model, so it is never printed,
-    pickled into a record or exported. A derived seed is a keyed BLAKE2b hash of a stream's name and
-    of integers: the same key and names always give the same seed, different ones unrelated seeds.
+    pickled into a record or exported; it lies in the private folder of its run until that ends. A
+    derived seed is a keyed BLAKE2b hash of a stream's name and of integers: the same key and names
+    always give the same seed, different ones unrelated seeds.
 
     Args:
         secret: The 32 bytes; `SecretKey.generate()` takes them from the operating system.
@@ -60,6 +64,42 @@ class SecretKey:
         message = f"{stream}:{index}".encode()
         digest = hashlib.blake2b(message, key=self._secret, digest_size=16).digest()
         return int.from_bytes(digest, "little")
+
+    def save(self, path: str | Path) -> None:
+        """Keeps the key in a file that its owner alone may read, for a run that may be stopped.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        replace_durably(path, self._line().encode())
+
+    @classmethod
+    def load(cls, path: str | Path) -> SecretKey | None:
+        """Reads a key that was saved; returns None where there is none any more.
+
+        Raises:
+            InputError: The file is damaged, or is no key.
+        """
+        try:
+            text = Path(path).read_text()
+            kind, digits, _ = text.removeprefix(_FORMAT).split()
+            key = cls(bytes.fromhex(digits), reproducible=kind == _KNOWN)
+            # Other bits than the run's would put other noise below updates that were seen.
+            if key._line() != text:
+                raise ValueError("The checksum is another.")
+            return key
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"The secret key {path} cannot be read or is damaged; without the file training "
+                "goes on with a new key, and updates since the last checkpoint count twice."
+            ) from error
+
+    def _line(self) -> str:
+        kind = _KNOWN if self.reproducible else _SECRET
+        checksum = hashlib.sha256(f"{kind} {self._secret.hex()}".encode()).hexdigest()
+        return f"{_FORMAT} {kind} {self._secret.hex()} {checksum}\n"
 
     def dedicate(self, stream: str) -> None:
         """Reserves a stream for the caller.
