@@ -45,6 +45,7 @@ class EpochRow:
 
 
 _FIELDS = dataclasses.fields(EpochRow)
+_COUNTS = ("epoch", "updates")
 _LABELS = {
     "training_loss": "training_loss_not_private",
     "training_accuracy": "training_accuracy_not_private",
@@ -63,6 +64,10 @@ class MetricsLog(keras.callbacks.Callback):
         batch_size: Expected examples an update.
         epsilon_after: From executed updates to epsilon; None for a run without privacy.
         observers: Called with each row after it is written.
+        rows: The epochs of earlier processes of the run. Training metrics of an epoch in which a
+            process stopped are those of the updates since.
+        updates: How many updates were executed before.
+        seconds: How long earlier processes trained.
     """
 
     def __init__(
@@ -72,21 +77,27 @@ class MetricsLog(keras.callbacks.Callback):
         batch_size: int,
         epsilon_after: Callable[[int], float] | None = None,
         observers: tuple[Callable[[EpochRow], None], ...] = (),
+        rows: Iterable[EpochRow] = (),
+        updates: int = 0,
+        seconds: float = 0.0,
     ) -> None:
         super().__init__()
-        self.rows: list[EpochRow] = []
+        self.rows = list(rows)
         self._path = Path(path)
         self._writer = tf.summary.create_file_writer(str(events))
         self._batch_size = batch_size
         self._epsilon_after = epsilon_after
         self._observers = observers
-        self._updates = 0
+        self._updates = updates
+        self._seconds_before = seconds
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Starts the clock and the file."""
-        self._began = time.monotonic()
+        """Starts the clock and the file, which has the rows of earlier processes alone."""
+        self._began = time.monotonic() - self._seconds_before
         with self._path.open("w", newline="") as file:
-            csv.writer(file).writerow(_labelled(field.name for field in _FIELDS))
+            writer = csv.writer(file)
+            writer.writerow(_labelled(field.name for field in _FIELDS))
+            writer.writerows(map(_cells, self.rows))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the epoch's counters."""
@@ -128,12 +139,41 @@ class MetricsLog(keras.callbacks.Callback):
     def _append(self, row: EpochRow) -> None:
         values = [getattr(row, field.name) for field in _FIELDS]
         with self._path.open("a", newline="") as file:
-            csv.writer(file).writerow("" if value is None else value for value in values)
+            csv.writer(file).writerow(_cells(row))
         with self._writer.as_default():
             for name, value in zip(_labelled(field.name for field in _FIELDS), values, strict=True):
-                if name not in ("epoch", "updates") and value is not None:
+                if name not in _COUNTS and value is not None:
                     tf.summary.scalar(name, value, step=row.updates)
         self._writer.flush()
+
+
+def read_rows(path: str | Path) -> list[EpochRow]:
+    """Reads the epochs that a log has whole; an epoch whose line was cut off is left out.
+
+    Args:
+        path: The CSV file; one that is missing has no epochs.
+    """
+    try:
+        with Path(path).open(newline="") as file:
+            return [row for cells in list(csv.reader(file))[1:] if (row := _row(cells))]
+    except (OSError, csv.Error):
+        return []
+
+
+def _row(cells: list[str]) -> EpochRow | None:
+    try:
+        values = [
+            int(cell) if field.name in _COUNTS else float(cell) if cell else None
+            for field, cell in zip(_FIELDS, cells, strict=True)
+        ]
+    except ValueError:
+        return None
+    return EpochRow(*values)  # type: ignore[arg-type]
+
+
+def _cells(row: EpochRow) -> list[Any]:
+    values = (getattr(row, field.name) for field in _FIELDS)
+    return ["" if value is None else value for value in values]
 
 
 def _labelled(names: Iterable[str]) -> list[str]:

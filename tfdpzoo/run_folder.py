@@ -88,6 +88,26 @@ class RunFolder:
         return self.path / "ledger.json"
 
     @property
+    def key(self) -> Path:
+        """The secret key, until the run has ended."""
+        return self.path / "key"
+
+    @property
+    def record(self) -> Path:
+        """What the run was started with."""
+        return self.path / "run.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the last checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that trains."""
+        return self.path / "lock"
+
+    @property
     def metrics(self) -> Path:
         """One row for each epoch."""
         return self.path / "metrics.csv"

@@ -1,0 +1,183 @@
+"""What a run was started with: written into its folder, so that it can go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfdpzoo.data import ImageDataset
+from tfdpzoo.dpsgd.plan import PrivacyPlan
+from tfdpzoo.durable_file import replace_durably
+from tfdpzoo.errors import InputError
+from tfdpzoo.hardware import accelerators
+from tfdpzoo.privacy import strict_json
+from tfdpzoo.privacy.provenance import Provenance
+
+_FORMAT = "tfdpzoo run 1"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """Everything beside the recipe that the later processes of a run must know.
+
+    It lies in the run's folder alone: digests of private data are no release.
+
+    Attributes:
+        format: Of this record.
+        run: The run's identity, random.
+        data_dir: As `tfdpzoo.data.load` takes it.
+        destination: The version's folder of the model.
+        engine: The gradient engine.
+        initialization_seed: Of the initial weights.
+        insecure_seed: Of sampling and noise, for tests.
+        command: What was typed.
+        plan: The privacy plan, as it was calibrated.
+        recipe_digest: Of the recipe's file.
+        data_digest: Of the training data, see `digest_of_data`.
+        environment: Of the process that trained last, see `current_environment`.
+        model: Where the model lies that the run ended with; None before its end.
+    """
+
+    format: str
+    run: str
+    data_dir: str | None
+    destination: str
+    engine: str
+    initialization_seed: int | None
+    insecure_seed: int | None
+    command: str
+    plan: PrivacyPlan
+    recipe_digest: str
+    data_digest: str
+    environment: str
+    model: str | None
+
+    @classmethod
+    def new(
+        cls,
+        *,
+        data_dir: Path | None,
+        destination: Path,
+        engine: str,
+        initialization_seed: int | None,
+        insecure_seed: int | None,
+        command: str,
+        plan: PrivacyPlan,
+        recipe: Path,
+        dataset: ImageDataset,
+    ) -> RunRecord:
+        """Describes a run that begins in this process.
+
+        Args:
+            data_dir: As `tfdpzoo.data.load` takes it.
+            destination: The version's folder of the model.
+            engine: The gradient engine.
+            initialization_seed: Of the initial weights.
+            insecure_seed: Of sampling and noise, for tests.
+            command: What was typed.
+            plan: The privacy plan.
+            recipe: The recipe's file in the run's folder.
+            dataset: The data.
+        """
+        run = secrets.token_hex(16)
+        return cls(
+            format=_FORMAT,
+            run=run,
+            data_dir=None if data_dir is None else str(data_dir.absolute()),
+            destination=str(destination.absolute()),
+            engine=engine,
+            initialization_seed=initialization_seed,
+            insecure_seed=insecure_seed,
+            command=command,
+            plan=plan,
+            recipe_digest=digest_of_file(recipe),
+            data_digest=digest_of_data(dataset, run),
+            environment=current_environment(),
+            model=None,
+        )
+
+    @classmethod
+    def read(cls, path: str | Path) -> RunRecord:
+        """Reads the record of a run.
+
+        Raises:
+            InputError: There is none, or it is damaged.
+        """
+        path = Path(path)
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{path.parent} is not the folder of a run that can go on: it has no {path.name}."
+            ) from error
+        except OSError as error:
+            raise InputError(f"The file {path} cannot be read: {error.strerror}.") from error
+        try:
+            record = strict_json.decode(cls, strict_json.from_text(text))
+        except (InputError, ValueError) as error:
+            raise InputError(
+                f"The file {path} is damaged or was altered; put back what tfdpzoo wrote."
+            ) from error
+        if record.format != _FORMAT:
+            raise InputError(f"The file {path} was written by another version of tfdpzoo.")
+        return record
+
+    def write(self, path: str | Path) -> None:
+        """Writes the record, in the place of an earlier one.
+
+        Raises:
+            InputError: It cannot be written.
+        """
+        text = strict_json.to_text(strict_json.encode(self)) + "\n"
+        try:
+            replace_durably(path, text.encode())
+        except OSError as error:
+            raise InputError(f"The file {path} cannot be written: {error.strerror}.") from error
+
+
+def digest_of_file(path: Path) -> str:
+    """Returns the SHA-256 digest of a small file.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"The file {path} cannot be read: {error.strerror}.") from error
+
+
+def digest_of_data(dataset: ImageDataset, run: str) -> str:
+    """Returns a digest of the training data that differs from run to run.
+
+    So nobody who sees the digests of two runs can tell that they used the same images.
+    """
+    digest = hashlib.blake2b(key=run.encode(), digest_size=32)
+    images, labels = dataset.train_images, dataset.train_labels
+    digest.update(f"{images.shape} {images.dtype} {dataset.class_names}\n".encode())
+    digest.update(labels.tobytes())
+    digest.update(np.ascontiguousarray(images).data)
+    return digest.hexdigest()
+
+
+def current_environment() -> str:
+    """Describes what the bits of an update depend on beside its inputs: software and processor."""
+    provenance = Provenance.current(hardware=", ".join(accelerators()) or None)
+    threads = tf.config.threading
+    return "; ".join(
+        [
+            f"tfdpzoo {provenance.tfdpzoo}",
+            f"tensorflow {provenance.tensorflow}",
+            f"keras {provenance.keras}",
+            provenance.hardware,
+            f"threads {threads.get_intra_op_parallelism_threads()} "
+            f"{threads.get_inter_op_parallelism_threads()} {len(os.sched_getaffinity(0))}",
+            f"oneDNN {os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'default')}",
+        ]
+    )
