@@ -24,13 +24,22 @@ Exit codes:
   2    something in the input cannot be used
   70   an error of the program itself; --debug shows where
   130  stopped by Ctrl-C
+  143  stopped by SIGTERM
 """
 
 DEBUG_VARIABLE = "TFDPZOO_DEBUG"
 
 
 class StoppedByUserError(Exception):
-    """The user stopped the program; the message says what that leaves behind."""
+    """The user stopped the program; the message says what that leaves behind.
+
+    Attributes:
+        exit_code: With which the program ends.
+    """
+
+    def __init__(self, message: str, exit_code: int = STOPPED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def exit_code_of(error: BaseException, *, debug: bool) -> int:
@@ -51,7 +60,7 @@ def exit_code_of(error: BaseException, *, debug: bool) -> int:
         return BAD_INPUT
     if isinstance(error, StoppedByUserError):
         _say(str(error))
-        return STOPPED
+        return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         _say("Stopped.")
         return STOPPED

@@ -12,6 +12,7 @@ _PATH = click.Path(path_type=Path)
 _LARGEST_SEED = 2**32 - 1
 
 model = click.argument("model")
+model_or_none = click.argument("model", required=False)
 saved_model = click.argument("path", type=_PATH)
 
 recipe = click.option(
@@ -113,4 +114,43 @@ record = click.option(
     type=_PATH,
     metavar="FILE",
     help="Append the result to this table (.csv), for example zoo/results.csv.",
+)
+
+resume = click.option(
+    "--resume",
+    type=_PATH,
+    metavar="RUN",
+    help="Go on with a run that was stopped, given its folder, instead of beginning one. It needs "
+    "no MODEL and takes few other options.",
+)
+more_epochs = click.option(
+    "--epochs",
+    "more_epochs",
+    metavar="+N",
+    help="With --resume: train N epochs more than the plan had, with the same noise, if epsilon "
+    "stays within the target; --epsilon raises that.",
+)
+checkpoint_every = click.option(
+    "--checkpoint-every",
+    metavar="INTERVAL",
+    default="5m",
+    show_default=True,
+    help="Write a checkpoint after so many updates, such as 100, or after a time, such as 30s.",
+)
+keep_checkpoints = click.option(
+    "--keep-checkpoints",
+    type=click.IntRange(1),
+    metavar="K",
+    default=2,
+    show_default=True,
+    help="How many checkpoints are kept.",
+)
+patience = click.option(
+    "--nonfinite-patience",
+    "patience",
+    type=click.IntRange(1),
+    metavar="N",
+    default=10,
+    show_default=True,
+    help="Stop after so many updates in a row that leave the model without a finite loss.",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from tfdpzoo.checkpoint_interval import DEFAULT_INTERVAL, CheckpointInterval
 from tfdpzoo.cli import options
 from tfdpzoo.errors import InputError
 from tfdpzoo.overrides import parse_assignments
@@ -17,6 +20,12 @@ from tfdpzoo.recipe import Recipe
 from tfdpzoo.zoo import catalog
 
 _SAVED_MODELS = Path("saved_models")
+_DECIDED_BY_THE_RUN = frozenset(
+    {
+        *("model", "delta", "dataset", "image_size", "recipe_name", "assignments", "engine"),
+        *("seed", "out", "runs", "no_dp", "insecure_seed"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,9 @@ class TrainingOrder:
         record: The table of results to append to.
         as_json: Whether stdout is for JSON.
         command: What was typed.
+        checkpoint_every: The interval between checkpoints.
+        keep_checkpoints: How many are kept.
+        patience: After how many updates in a row without a finite loss the run stops.
     """
 
     recipe: Recipe
@@ -46,6 +58,9 @@ class TrainingOrder:
     record: Path | None
     as_json: bool
     command: str
+    checkpoint_every: CheckpointInterval = DEFAULT_INTERVAL
+    keep_checkpoints: int = 2
+    patience: int = 10
 
     @property
     def private(self) -> bool:
@@ -53,16 +68,46 @@ class TrainingOrder:
         return self.destination is not None
 
 
+@dataclass(frozen=True)
+class ResumeOrder:
+    """What was asked for of a run that is to go on.
+
+    Attributes:
+        run: The run's folder.
+        more_epochs: How many epochs more than planned; None for the rest of the plan.
+        epsilon: The new target; None for the present one.
+        data_dir: Where the data lies now; None for where it lay.
+        record: The table of results to append to.
+        as_json: Whether stdout is for JSON.
+        command: What was typed.
+        checkpoint_every: The interval between checkpoints.
+        keep_checkpoints: How many are kept.
+        patience: After how many updates in a row without a finite loss the run stops.
+    """
+
+    run: Path
+    more_epochs: float | None
+    epsilon: float | None
+    data_dir: Path | None
+    record: Path | None
+    as_json: bool
+    command: str
+    checkpoint_every: CheckpointInterval
+    keep_checkpoints: int
+    patience: int
+
+
 _EXAMPLES = """\b
 Examples:
   tfdpzoo train smoothnet --epsilon 7 --dataset digits
   tfdpzoo train smoothnet --epsilon 7 --recipe cifar10-cpu --data-dir ~/tensorflow_datasets
   tfdpzoo train smoothnet --epsilon 3 --dataset mnist --set privacy.epochs=10
+  tfdpzoo train --resume runs/smoothnet-mnist-20261125-120000
 """
 
 
 @click.command(epilog=_EXAMPLES)
-@options.model
+@options.model_or_none
 @options.epsilon
 @options.delta
 @options.dataset
@@ -77,11 +122,16 @@ Examples:
 @options.record
 @options.no_dp
 @options.insecure_seed
+@options.resume
+@options.more_epochs
+@options.checkpoint_every
+@options.keep_checkpoints
+@options.patience
 @options.as_json
 @click.pass_obj
 def train(
     command: str,
-    model: str,
+    model: str | None,
     epsilon: float | None,
     delta: float | None,
     dataset: str | None,
@@ -96,6 +146,11 @@ def train(
     record: Path | None,
     no_dp: bool,
     insecure_seed: int | None,
+    resume: Path | None,
+    more_epochs: str | None,
+    checkpoint_every: str,
+    keep_checkpoints: int,
+    patience: int,
     as_json: bool,
 ) -> None:
     """Train MODEL with differential privacy and save it.
@@ -103,7 +158,32 @@ def train(
     The recipe says everything that is not given here; without one it is the paper's. The plan is
     printed before training begins. The result is a SavedModel, and inside it lies the privacy loss,
     computed from the updates that were executed; `tfdpzoo verify` checks it.
+
+    Ctrl-C and SIGTERM let the update end, save the run and say how to go on.
     """
+    interval = CheckpointInterval.parse(checkpoint_every)
+    if resume is not None:
+        _resume(
+            ResumeOrder(
+                run=resume,
+                more_epochs=_more_epochs(more_epochs),
+                epsilon=epsilon,
+                data_dir=data_dir,
+                record=record,
+                as_json=as_json,
+                command=command,
+                checkpoint_every=interval,
+                keep_checkpoints=keep_checkpoints,
+                patience=patience,
+            )
+        )
+        return
+    if more_epochs is not None:
+        raise InputError(
+            "--epochs trains a run longer and needs --resume; for a new run set epochs."
+        )
+    if model is None:
+        raise InputError("Give the model to train, for example smoothnet, or --resume RUN.")
     if no_dp:
         _refuse_beside_no_dp(out, insecure_seed)
     texts = parse_assignments(assignments)
@@ -127,6 +207,9 @@ def train(
         record=record,
         as_json=as_json,
         command=command,
+        checkpoint_every=interval,
+        keep_checkpoints=keep_checkpoints,
+        patience=patience,
     )
     _check_places(order)
     from tfdpzoo.cli.tensorflow_startup import start_tensorflow
@@ -135,6 +218,44 @@ def train(
     from tfdpzoo.cli.training_session import run_training
 
     run_training(order)
+
+
+def _resume(order: ResumeOrder) -> None:
+    context = click.get_current_context()
+    typed = ParameterSource.COMMANDLINE
+    for parameter in context.command.params:
+        if parameter.name in _DECIDED_BY_THE_RUN and (
+            context.get_parameter_source(parameter.name) is typed
+        ):
+            raise InputError(
+                f"{parameter.opts[0]} cannot be given with --resume: a run goes on as it began."
+            )
+    if order.epsilon is not None and order.more_epochs is None:
+        raise InputError("--epsilon raises the target of more epochs; give --epochs +N with it.")
+    if order.record is not None:
+        from tfdpzoo.results import check_results
+
+        check_results(order.record)
+    from tfdpzoo.cli.tensorflow_startup import start_tensorflow
+
+    start_tensorflow()
+    from tfdpzoo.cli.training_session import resume_training
+
+    resume_training(order)
+
+
+def _more_epochs(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        number = float(text) if text.startswith("+") else math.nan
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise InputError(
+            f"--epochs is {text!r}; give the number of further epochs with a plus sign, such as +5."
+        )
+    return number
 
 
 def _refuse_beside_no_dp(out: Path | None, insecure_seed: int | None) -> None:

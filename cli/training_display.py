@@ -38,6 +38,7 @@ class TrainingDisplay(keras.callbacks.Callback):
         console: Where to print.
         job: What is run.
         private: Whether privacy is spent.
+        done: How many updates earlier processes of the run executed.
         on_estimate: Called once with the seconds of the whole run, when they can be told.
     """
 
@@ -47,6 +48,7 @@ class TrainingDisplay(keras.callbacks.Callback):
         job: TrainingJob,
         *,
         private: bool,
+        done: int = 0,
         on_estimate: Callable[[float], None],
     ) -> None:
         super().__init__()
@@ -59,7 +61,8 @@ class TrainingDisplay(keras.callbacks.Callback):
         self._accounted_at = 0.0
         self._accounting_seconds = 0.0
         self._line_at = time.monotonic()
-        self._pace = Pace(job.plan.updates)
+        self._done_before = done
+        self._pace = Pace(job.plan.updates - done)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -71,7 +74,7 @@ class TrainingDisplay(keras.callbacks.Callback):
             disable=not console.is_terminal,
         )
         self._task = self._progress.add_task(
-            "preparing", total=job.plan.updates, details="", start=True
+            "preparing", total=job.plan.updates, completed=done, details="", start=True
         )
 
     def __enter__(self) -> TrainingDisplay:
@@ -88,7 +91,7 @@ class TrainingDisplay(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Prints the head of the epochs' lines."""
-        self._pace = Pace(self._job.plan.updates)
+        self._pace = Pace(self._job.plan.updates - self._done_before)
         say(self._console, _NOT_PRIVATE, style="dim")
         say(self._console, self._line(_HEAD), style="bold")
 
@@ -102,7 +105,7 @@ class TrainingDisplay(keras.callbacks.Callback):
         """Moves the bar."""
         self._pace.count()
         self._account()
-        self._progress.update(self._task, completed=self._pace.done, details=self._details())
+        self._progress.update(self._task, completed=self._done, details=self._details())
         total = self._pace.total_seconds
         if total is not None and not self._estimated:
             self._estimated = True
@@ -140,7 +143,7 @@ class TrainingDisplay(keras.callbacks.Callback):
         began = time.monotonic()
         if began - self._accounted_at < self._accounting_seconds / _ACCOUNTING_SHARE:
             return
-        self._epsilon = self._job.plan.epsilon_after(self._pace.done)
+        self._epsilon = self._job.plan.epsilon_after(self._done)
         self._accounted_at = time.monotonic()
         self._accounting_seconds = self._accounted_at - began
 
@@ -158,5 +161,9 @@ class TrainingDisplay(keras.callbacks.Callback):
         if time.monotonic() - self._line_at < _SECONDS_BETWEEN_LINES:
             return
         self._line_at = time.monotonic()
-        done, all_of_them = self._pace.done, self._pace.updates
-        say(self._console, f"{done:,} of {all_of_them:,} updates  {self._details()}")
+        total = self._job.plan.updates
+        say(self._console, f"{self._done:,} of {total:,} updates  {self._details()}")
+
+    @property
+    def _done(self) -> int:
+        return self._done_before + self._pace.done

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from tfdpzoo import data, hardware
+from tfdpzoo.checkpoint import CheckpointFolder
+from tfdpzoo.checkpointing import TrainingStoppedError
 from tfdpzoo.cli.console import busy, facts, open_console, print_json, say
 from tfdpzoo.cli.duration import duration_in_words
 from tfdpzoo.cli.exits import StoppedByUserError
 from tfdpzoo.cli.plan_facts import plan_fields, plan_rows
-from tfdpzoo.cli.train import TrainingOrder
+from tfdpzoo.cli.train import ResumeOrder, TrainingOrder
 from tfdpzoo.cli.training_display import TrainingDisplay
 from tfdpzoo.data import ImageDataset
+from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
+from tfdpzoo.errors import InputError
+from tfdpzoo.interruption import StopRequest, stop_on_signals
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.privacy.statement import round_up
+from tfdpzoo.recipe import Recipe
 from tfdpzoo.results import ResultRow, append_result
 from tfdpzoo.run_folder import RunFolder
+from tfdpzoo.run_lock import locked
+from tfdpzoo.run_record import RunRecord, current_environment, digest_of_data, digest_of_file
+from tfdpzoo.run_start import RunStart, first_start, later_start
 from tfdpzoo.training import (
+    Durability,
     TrainingJob,
     TrainingResult,
     prepare,
@@ -27,6 +40,7 @@ from tfdpzoo.training import (
     train_without_privacy,
 )
 from tfdpzoo.training_time import estimate_seconds
+from tfdpzoo.version_folder import free_version
 from tfdpzoo.zoo import catalog
 
 _LONG_WITHOUT_GPU = 3600.0
@@ -46,26 +60,201 @@ def run_training(order: TrainingOrder) -> None:
 
     Raises:
         InputError: Something in the order cannot be used.
-        StoppedByUserError: Ctrl-C.
+        StoppedByUserError: Ctrl-C or SIGTERM.
     """
     console = open_console(stderr=order.as_json)
     _print_warnings(console, order)
     notice = _notice_without_gpu(order)
     if notice is not None:
         say(console, notice, style="yellow")
+    with stop_on_signals() as stop:
+        job = _prepare(order, _load(order, console), console)
+        with (
+            RunFolder.kept_once_started(order.runs, order.recipe) as folder,
+            locked(folder.lock),
+        ):
+            session = _Session(order, job, folder, console, stop)
+            if order.destination is None:
+                _train_without_privacy(session)
+                return
+            record = RunRecord.new(
+                data_dir=order.data_dir,
+                destination=order.destination,
+                engine=order.engine,
+                initialization_seed=order.initialization_seed,
+                insecure_seed=order.insecure_seed,
+                command=order.command,
+                plan=job.plan,
+                recipe=folder.recipe,
+                dataset=job.dataset,
+            )
+            record.write(folder.record)
+            _train(session, record, order.destination, first_start(folder, _key(order)))
+
+
+def resume_training(resumed: ResumeOrder) -> None:
+    """Goes on with a run that was stopped or has ended, and reports.
+
+    Raises:
+        InputError: The run cannot go on, or something in the order cannot be used.
+        StoppedByUserError: Ctrl-C or SIGTERM.
+    """
+    console = open_console(stderr=resumed.as_json)
+    folder = RunFolder(resumed.run)
+    RunRecord.read(folder.record)
+    with stop_on_signals() as stop, locked(folder.lock):
+        record = RunRecord.read(folder.record)
+        plan = _plan_to_go_on(record, resumed)
+        order = _order_of(record, resumed, folder)
+        _print_warnings(console, order)
+        dataset = _load(order, console)
+        if digest_of_data(dataset, record.run) != record.data_digest:
+            raise InputError(
+                f"The training data of {order.recipe.dataset} is not what the run began with; put "
+                "it back, or begin a new run."
+            )
+        job = _prepare(order, dataset, console, plan)
+        environment = current_environment()
+        start = later_start(
+            folder,
+            CheckpointFolder(folder.checkpoints, record.run, resumed.keep_checkpoints),
+            same_environment=record.environment == environment,
+            notify=lambda sentence: say(console, sentence, style="yellow"),
+        )
+        record = dataclasses.replace(record, plan=plan, environment=environment, model=None)
+        record.write(folder.record)
+        session = _Session(order, job, folder, console, stop)
+        _train(session, record, free_version(Path(record.destination)), start)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Session:
+    """What all parts of a session share."""
+
+    order: TrainingOrder
+    job: TrainingJob
+    folder: RunFolder
+    console: Console
+    stop: StopRequest
+
+
+def _load(order: TrainingOrder, console: Console) -> ImageDataset:
     with busy(console, f"reading {order.recipe.dataset}"):
-        dataset = data.load(
+        return data.load(
             order.recipe.dataset, data_dir=order.data_dir, image_size=order.recipe.image_size
         )
+
+
+def _prepare(
+    order: TrainingOrder, dataset: ImageDataset, console: Console, plan: PrivacyPlan | None = None
+) -> TrainingJob:
     with busy(console, "making the plan"):
-        job = _prepare(order, dataset)
-    with RunFolder.kept_once_started(order.runs, order.recipe) as folder:
-        console.print(facts(_plan_rows(order, job, folder), title="The plan"))
-        console.print()
-        try:
-            result = _train(order, job, folder, console)
-        except KeyboardInterrupt as interrupt:
-            raise StoppedByUserError(_stopped(order, job, folder)) from interrupt
+        return prepare(
+            order.recipe,
+            dataset,
+            catalog.entry(order.recipe.model).build,
+            plan=plan,
+            engine=order.engine,
+            initialization_seed=order.initialization_seed,
+        )
+
+
+def _plan_to_go_on(record: RunRecord, resumed: ResumeOrder) -> PrivacyPlan:
+    if resumed.more_epochs is not None:
+        return record.plan.extended(resumed.more_epochs, resumed.epsilon)
+    if record.model is not None:
+        raise InputError(
+            f"The run has ended; its model is {record.model}. Give --epochs +N to train it longer, "
+            "which costs more epsilon."
+        )
+    return record.plan
+
+
+def _order_of(record: RunRecord, resumed: ResumeOrder, folder: RunFolder) -> TrainingOrder:
+    """The order that a run began with, with what was typed to resume it."""
+    if digest_of_file(folder.recipe) != record.recipe_digest:
+        raise InputError(
+            f"The recipe {folder.recipe} was changed since the run began; put it back, or begin a "
+            "new run with it."
+        )
+    recorded = None if record.data_dir is None else Path(record.data_dir)
+    return TrainingOrder(
+        recipe=Recipe.from_toml(folder.recipe),
+        destination=Path(record.destination),
+        runs=folder.path.parent,
+        data_dir=resumed.data_dir or recorded,
+        engine=record.engine,
+        initialization_seed=record.initialization_seed,
+        insecure_seed=record.insecure_seed,
+        record=resumed.record,
+        as_json=resumed.as_json,
+        command=f"{record.command}; {resumed.command}",
+        checkpoint_every=resumed.checkpoint_every,
+        keep_checkpoints=resumed.keep_checkpoints,
+        patience=resumed.patience,
+    )
+
+
+def _train(session: _Session, record: RunRecord, destination: Path, start: RunStart) -> None:
+    """Trains with privacy, from wherever the run is, and reports."""
+    order, job, folder, console = session.order, session.job, session.folder, session.console
+    rows = _plan_rows(order, job, folder, destination)
+    if start.next_update:
+        rows.append(("goes on", f"after {start.next_update:,} updates"))
+    console.print(facts(rows, title="The plan"))
+    console.print()
+    display = _display(session, start.next_update)
+    checkpoints = CheckpointFolder(folder.checkpoints, record.run, order.keep_checkpoints)
+    try:
+        with display, session.stop.finishing():
+            result = train(
+                job,
+                folder,
+                destination,
+                start=start,
+                checkpoints=checkpoints,
+                durability=Durability(
+                    order.checkpoint_every, order.keep_checkpoints, order.patience
+                ),
+                stop=session.stop,
+                callbacks=[display],
+                observers=(display.show_epoch,),
+            )
+    except TrainingStoppedError as stopped:
+        raise StoppedByUserError(_stopped(session, goes_on=True), 128 + stopped.signal) from stopped
+    except KeyboardInterrupt as interrupt:
+        raise StoppedByUserError(_stopped(session, goes_on=True)) from interrupt
+    dataclasses.replace(record, model=str(result.model_path)).write(folder.record)
+    folder.key.unlink(missing_ok=True)
+    _report(session, result)
+
+
+def _train_without_privacy(session: _Session) -> None:
+    order, job, folder, console = session.order, session.job, session.folder, session.console
+    console.print(facts(_plan_rows(order, job, folder, None), title="The plan"))
+    console.print()
+    display = _display(session, 0)
+    try:
+        with display:
+            result = train_without_privacy(
+                job, folder, callbacks=[display], observers=(display.show_epoch,)
+            )
+    except KeyboardInterrupt as interrupt:
+        raise StoppedByUserError(_stopped(session, goes_on=False)) from interrupt
+    _report(session, result)
+
+
+def _display(session: _Session, done: int) -> TrainingDisplay:
+    order, job, console = session.order, session.job, session.console
+
+    def advise(seconds: float) -> None:
+        say(console, _estimate(order, job, seconds), style="bold")
+
+    return TrainingDisplay(console, job, private=order.private, done=done, on_estimate=advise)
+
+
+def _report(session: _Session, result: TrainingResult) -> None:
+    order, job, folder, console = session.order, session.job, session.folder, session.console
     _print_summary(console, order, job, folder, result)
     if order.as_json:
         print_json(_fields(order, job, folder, result))
@@ -73,38 +262,6 @@ def run_training(order: TrainingOrder) -> None:
     if order.record is not None:
         row = ResultRow.of_run(job, result, seed_class=_seed_class(order), command=order.command)
         append_result(order.record, row)
-
-
-def _prepare(order: TrainingOrder, dataset: ImageDataset) -> TrainingJob:
-    return prepare(
-        order.recipe,
-        dataset,
-        catalog.entry(order.recipe.model).build,
-        engine=order.engine,
-        initialization_seed=order.initialization_seed,
-    )
-
-
-def _train(
-    order: TrainingOrder, job: TrainingJob, folder: RunFolder, console: Console
-) -> TrainingResult:
-    def advise(seconds: float) -> None:
-        say(console, _estimate(order, job, seconds), style="bold")
-
-    display = TrainingDisplay(console, job, private=order.private, on_estimate=advise)
-    with display:
-        if order.destination is None:
-            return train_without_privacy(
-                job, folder, callbacks=[display], observers=(display.show_epoch,)
-            )
-        return train(
-            job,
-            folder,
-            order.destination,
-            key=_key(order),
-            callbacks=[display],
-            observers=(display.show_epoch,),
-        )
 
 
 def _key(order: TrainingOrder) -> SecretKey:
@@ -147,7 +304,9 @@ def _small_recipe(order: TrainingOrder, job: TrainingJob, name: str) -> str:
     return f"the recipe {name} takes about {duration_in_words(estimate_seconds(other))}"
 
 
-def _plan_rows(order: TrainingOrder, job: TrainingJob, folder: RunFolder) -> list[tuple[str, str]]:
+def _plan_rows(
+    order: TrainingOrder, job: TrainingJob, folder: RunFolder, destination: Path | None
+) -> list[tuple[str, str]]:
     dataset, recipe = job.dataset, order.recipe
     shape = " x ".join(map(str, dataset.input_shape))
     rows = [
@@ -171,8 +330,8 @@ def _plan_rows(order: TrainingOrder, job: TrainingJob, folder: RunFolder) -> lis
             ("updates", f"{job.plan.updates:,} ({job.plan.epochs:.4g} epochs)"),
         ]
     rows += [("random numbers", _seed_class(order)), ("run", f"{folder.path}/")]
-    if order.destination is not None:
-        rows += [("model goes to", f"{order.destination}/")]
+    if destination is not None:
+        rows += [("model goes to", f"{destination}/")]
     return rows
 
 
@@ -187,17 +346,18 @@ def _seed_class(order: TrainingOrder) -> str:
     return f"{secret}; initialisation seed {order.initialization_seed}"
 
 
-def _stopped(order: TrainingOrder, job: TrainingJob, folder: RunFolder) -> str:
+def _stopped(session: _Session, *, goes_on: bool) -> str:
+    job, folder = session.job, session.folder
     if not folder.metrics.exists():
         return "Stopped before the first update; nothing was written."
-    if not order.private:
+    if not goes_on:
         return f"Stopped; no model was written. The metrics so far are in {folder.path}."
     done = Ledger.load(folder.ledger).updates
     spent = job.plan.epsilon_after(done)
     return (
         f"Stopped after {done:,} of {job.plan.updates:,} updates, which spent epsilon "
-        f"{round_up(spent)} of {job.plan.epsilon:g}; no model was written. Ledger and metrics are "
-        f"in {folder.path}."
+        f"{round_up(spent)} of {job.plan.epsilon:g}; no model was written. Go on with: "
+        f"tfdpzoo train --resume {shlex.quote(str(folder.path))}"
     )
 
 
@@ -225,6 +385,8 @@ def _print_summary(
     if result.guarantee is not None:
         style = "bold green" if result.guarantee.valid else "bold red"
         say(console, result.guarantee.sentence(), style=style)
+    if result.warning is not None:
+        say(console, result.warning, style="bold red")
     if result.discarded_examples:
         say(
             console,

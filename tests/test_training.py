@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from tfdpzoo import hardware, training
+from tfdpzoo.checkpoint_interval import CheckpointInterval
 from tfdpzoo.data import ImageDataset, Normalization
 from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.model import PrivateModel
@@ -22,7 +23,14 @@ from tfdpzoo.privacy import accounting
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.recipe import OptimizerSettings, PrivacySettings, Recipe
 from tfdpzoo.run_folder import RunFolder
-from tfdpzoo.training import TrainingJob, TrainingResult, prepare, train, train_without_privacy
+from tfdpzoo.training import (
+    Durability,
+    TrainingJob,
+    TrainingResult,
+    prepare,
+    train,
+    train_without_privacy,
+)
 from tfdpzoo.training_time import estimate_seconds
 
 EXAMPLES, BATCH, EPOCHS = 200, 40, 2
@@ -267,21 +275,56 @@ def test_an_example_without_a_finite_gradient_is_left_out_and_reported(tmp_path:
     assert np.isfinite(result.loss)
 
 
-def test_a_run_that_diverges_writes_no_model(tmp_path: Path) -> None:
-    def two_layers(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
-        layers = [keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.Dense(classes)]
-        return keras.Sequential([keras.Input(input_shape), *layers])
+def _two_layers(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
+    layers = [keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.Dense(classes)]
+    return keras.Sequential([keras.Input(input_shape), *layers])
 
+
+@pytest.mark.parametrize(
+    ("patience", "said", "updates"),
+    [
+        (UPDATES + 1, r"the test loss is (nan|inf) after 10 updates", UPDATES),
+        (4, r"not finite after each of the last 4 updates, 4 in all\. No model was written", 4),
+    ],
+)
+def test_a_run_that_diverges_writes_no_model(
+    tmp_path: Path, patience: int, said: str, updates: int
+) -> None:
     # The product of two weights of this size is out of float32's range.
-    job = _job(two_layers, recipe=_recipe(learning_rate=1e30))
+    job = _job(_two_layers, recipe=_recipe(learning_rate=1e30))
     run = RunFolder.create(tmp_path / "runs", _recipe())
 
-    with pytest.raises(InputError, match=r"diverged: the test loss is (nan|inf) after 10 updates"):
-        train(job, run, tmp_path / "models" / "1")
+    with pytest.raises(InputError, match=f"Training diverged: .*{said}"):
+        train(job, run, tmp_path / "models" / "1", durability=Durability(patience=patience))
 
     assert not (tmp_path / "models").exists()
-    assert Ledger.load(run.ledger).updates == UPDATES
-    assert run.learning_curve.exists()
+    assert Ledger.load(run.ledger).updates == updates
+    assert run.learning_curve.exists() == (updates == UPDATES)
+
+
+def test_a_run_that_diverges_later_ends_with_its_last_good_weights(tmp_path: Path) -> None:
+    """What it released is the checkpoint; what it paid for is everything."""
+
+    class Ruin(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+            if self.model.next_update >= 6:
+                weights = self.model.model.get_weights()
+                self.model.model.set_weights([np.full_like(each, np.inf) for each in weights])
+
+    run = RunFolder.create(tmp_path / "runs", _recipe())
+    result = train(
+        _job(),
+        run,
+        tmp_path / "models" / "1",
+        durability=Durability(CheckpointInterval(updates=2), patience=2),
+        callbacks=[Ruin()],
+    )
+
+    # The weights of update 6 were ruined after they had been looked at and saved.
+    assert result.warning is not None and "The model is that of update 6;" in result.warning
+    assert np.isfinite(result.loss)
+    assert result.updates == 8
+    assert result.guarantee is not None and result.guarantee.updates.executed == 8
 
 
 def test_too_little_memory_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,20 +13,27 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfdpzoo.checkpoint import CheckpointFolder
+from tfdpzoo.checkpoint_interval import DEFAULT_INTERVAL, CheckpointInterval
+from tfdpzoo.checkpointing import Checkpointing
 from tfdpzoo.data import ImageDataset
+from tfdpzoo.divergence import DEFAULT_PATIENCE, DivergedError, DivergenceWatch
+from tfdpzoo.dpsgd.execution import ExecutionSettings
 from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
+from tfdpzoo.dpsgd.training_state import restore_training_state
 from tfdpzoo.errors import InputError
+from tfdpzoo.interruption import StopRequest
 from tfdpzoo.learning_curve import draw_learning_curve
 from tfdpzoo.metrics_log import EpochRow, MetricsLog
 from tfdpzoo.preprocessing import take_pixels
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
-from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.recipe import Recipe
 from tfdpzoo.run_folder import RunFolder
+from tfdpzoo.run_start import RunStart, first_start
 from tfdpzoo.saved_model import export
-from tfdpzoo.version_folder import check_destination, next_version
+from tfdpzoo.version_folder import check_destination, free_version
 
 Builder = Callable[..., keras.Model]
 """Builds an architecture from `input_shape`, `classes` and its own arguments, as the zoo's do."""
@@ -60,6 +66,21 @@ class TrainingJob:
 
 
 @dataclass(frozen=True)
+class Durability:
+    """What a run does to survive.
+
+    Attributes:
+        interval: How often a checkpoint is written.
+        kept: How many checkpoints are kept.
+        patience: After how many updates in a row without a finite loss the run stops.
+    """
+
+    interval: CheckpointInterval = DEFAULT_INTERVAL
+    kept: int = 2
+    patience: int = DEFAULT_PATIENCE
+
+
+@dataclass(frozen=True)
 class TrainingResult:
     """What a run came to.
 
@@ -72,6 +93,7 @@ class TrainingResult:
         rows: The epochs.
         model_path: Where the model lies.
         guarantee: Its guarantee; None for a run without privacy.
+        warning: What was out of the ordinary, in a sentence; None for nothing.
     """
 
     accuracy: float
@@ -82,6 +104,7 @@ class TrainingResult:
     rows: tuple[EpochRow, ...]
     model_path: Path
     guarantee: PrivacyGuarantee | None
+    warning: str | None = None
 
 
 def plan_for(recipe: Recipe, examples: int) -> PrivacyPlan:
@@ -106,6 +129,7 @@ def prepare(
     dataset: ImageDataset,
     builder: Builder,
     *,
+    plan: PrivacyPlan | None = None,
     engine: str = "fast",
     initialization_seed: int | None = None,
 ) -> TrainingJob:
@@ -115,6 +139,7 @@ def prepare(
         recipe: What to run.
         dataset: What to run it on.
         builder: Builds the recipe's model.
+        plan: The privacy plan of a run that goes on; by default that of the recipe.
         engine: `"fast"` or `"tf-privacy"`.
         initialization_seed: Seed of the initial weights, which need not be secret; None for another
             initialisation in each run.
@@ -122,7 +147,7 @@ def prepare(
     Raises:
         InputError: The privacy settings do not fit the data, or the model cannot be built.
     """
-    plan = plan_for(recipe, dataset.examples)
+    plan = plan or plan_for(recipe, dataset.examples)
     recipe.augmentation.require_room(*dataset.input_shape[:2])
     if initialization_seed is not None:
         keras.utils.set_random_seed(initialization_seed)
@@ -156,6 +181,10 @@ def train(
     destination: str | Path,
     *,
     key: SecretKey | None = None,
+    start: RunStart | None = None,
+    checkpoints: CheckpointFolder | None = None,
+    durability: Durability = Durability(),
+    stop: StopRequest | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     observers: tuple[Callable[[EpochRow], None], ...] = (),
 ) -> TrainingResult:
@@ -163,57 +192,119 @@ def train(
 
     Args:
         job: From `prepare`.
-        folder: Where ledger, log and plot go.
+        folder: Where ledger, key, checkpoints, log and plot go.
         destination: The version's folder of the SavedModel, which must not exist. If it exists when
             training has ended, because somebody else made it meanwhile, the next free version of
             the same model is taken: what was trained is not lost.
-        key: The secret of sampling and noise; a fixed one makes the guarantee invalid.
+        key: The secret of sampling and noise of a run that begins; a fixed one makes the guarantee
+            invalid.
+        start: Where training begins; by default at the first update, with `key`.
+        checkpoints: Where they go; by default into the run's folder.
+        durability: How often checkpoints are written, and when to give up.
+        stop: Asked after each update whether to stop.
         callbacks: Keras callbacks, for example a progress display.
         observers: Called at the end of each epoch.
 
     Raises:
         InputError: The destination exists or cannot be written, the model mixes examples, training
-            diverged, or a chunk does not fit into memory.
+            diverged before there was a checkpoint, a checkpoint cannot be written, or a chunk does
+            not fit into memory.
+        TrainingStoppedError: `stop` was asked to, and a checkpoint is written.
     """
     check_destination(destination)
-    key = key or SecretKey.generate()
-    private = PrivateModel(
-        job.model,
-        job.plan,
-        engine=job.engine,
-        execution=job.recipe.execution,
-        augmentation=job.recipe.augmentation,
-        averaging_decay=job.recipe.averaging_decay,
-        key=key,
-        ledger=Ledger(folder.ledger),
+    start = start or first_start(folder, key or SecretKey.generate())
+    checkpoints = checkpoints or CheckpointFolder(folder.checkpoints, "", durability.kept)
+    private = _private_model(job, start)
+    watch = DivergenceWatch(durability.patience)
+    saving = Checkpointing(
+        checkpoints, durability.interval, stop or StopRequest(), watch, start.seconds
     )
-    private.compile(optimizer=_optimizer(job), loss=_loss(), metrics=["accuracy"])
-    log = _log(job, folder, job.plan.epsilon_after, observers)
-    batches = job.plan.batches(job.dataset.train_images, job.dataset.train_labels, key)
-    began = time.monotonic()
-    with _drawn_at_the_end(job, log, folder, _privacy(job, key)), _enough_memory():
-        private.fit(batches, callbacks=[log, *callbacks], **_validation(job))
-    seconds = time.monotonic() - began
-    last = _last_row(log)
-    guarantee = private.guarantee().with_metrics(
-        {"accuracy": last.test_accuracy, "loss": last.test_loss}
-    )
+    log = _log(job, folder, job.plan.epsilon_after, observers, start)
+    warning, began = None, time.monotonic()
+    if start.next_update < job.plan.updates:
+        batches = job.plan.batches(job.dataset.train_images, job.dataset.train_labels, start.key)
+        with _drawn_at_the_end(job, log, folder, _privacy(job, start.key)), _enough_memory():
+            try:
+                private.fit(batches, callbacks=[watch, saving, log, *callbacks], **_validation(job))
+                saving.write()
+            except DivergedError as error:
+                warning = _back_to_good_weights(private, checkpoints, error)
+    seconds = start.seconds + time.monotonic() - began
+    accuracy, loss = _measured(job, private, log)
+    guarantee = private.guarantee().with_metrics({"accuracy": accuracy, "loss": loss})
     path = export(
         private,
-        _still_free(Path(destination)),
+        free_version(destination),
         guarantee=guarantee,
         class_names=job.dataset.class_names,
     )
+    checkpoints.remove_all_but_the_newest()
     return TrainingResult(
-        accuracy=last.test_accuracy,
-        loss=last.test_loss,
+        accuracy=accuracy,
+        loss=loss,
         seconds=seconds,
         updates=private.ledger.updates,
         discarded_examples=int(private.discarded_examples.numpy()),
         rows=tuple(log.rows),
         model_path=path,
         guarantee=guarantee,
+        warning=warning,
     )
+
+
+def _private_model(job: TrainingJob, start: RunStart) -> PrivateModel:
+    """The compiled model, with the state that it begins with."""
+    execution = job.recipe.execution
+    if start.checkpoint is not None and start.checkpoint.facts.chunk:
+        # Measured anew they might come out otherwise, and other chunks round otherwise.
+        facts = start.checkpoint.facts
+        execution = ExecutionSettings(facts.chunk, "on" if facts.jit_compile else "off")
+    private = PrivateModel(
+        job.model,
+        job.plan,
+        engine=job.engine,
+        execution=execution,
+        augmentation=job.recipe.augmentation,
+        averaging_decay=job.recipe.averaging_decay,
+        key=start.key,
+        ledger=start.ledger,
+    )
+    private.compile(optimizer=_optimizer(job), loss=_loss(), metrics=["accuracy"])
+    if start.checkpoint is not None:
+        restore_training_state(private, start.checkpoint.state)
+        private.go_on_from(start.next_update)
+    return private
+
+
+def _back_to_good_weights(
+    private: PrivateModel, checkpoints: CheckpointFolder, error: DivergedError
+) -> str:
+    """Restores the last checkpoint after a run has diverged; returns a sentence that says so."""
+    newest = checkpoints.updates()[-1]
+    if newest == 0:
+        raise InputError(
+            f"Training diverged: {error} No model was written; lower optimizer.learning_rate."
+        ) from error
+    restore_training_state(private, checkpoints.read(newest).state)
+    return (
+        f"Training diverged: {error} The model is that of update {newest}; all updates count. "
+        "Lower optimizer.learning_rate in a new run."
+    )
+
+
+def _measured(job: TrainingJob, private: PrivateModel, log: MetricsLog) -> tuple[float, float]:
+    """Returns accuracy and loss on the test images, of the weights that are released."""
+    if log.rows and log.rows[-1].updates == int(private.executed_updates.numpy()):
+        last = _last_row(log)
+        return last.test_accuracy, last.test_loss
+    found = private.evaluate(
+        job.dataset.test_images,
+        job.dataset.test_labels,
+        batch_size=TEST_BATCH_SIZE,
+        verbose=0,
+        return_dict=True,
+    )
+    return float(found["accuracy"]), float(found["loss"])
 
 
 def train_without_privacy(
@@ -243,7 +334,7 @@ def train_without_privacy(
     optimizer = _optimizer(job)
     optimizer.global_clipnorm = job.plan.clip_norm
     job.model.compile(optimizer=optimizer, loss=_loss(), metrics=["accuracy"], jit_compile=False)
-    log = _log(job, folder, None, observers)
+    log = _log(job, folder, None, observers, None)
     began = time.monotonic()
     with _drawn_at_the_end(job, log, folder, "not private"), _enough_memory():
         job.model.fit(
@@ -307,8 +398,18 @@ def _log(
     folder: RunFolder,
     epsilon_after: Callable[[int], float] | None,
     observers: tuple[Callable[[EpochRow], None], ...],
+    start: RunStart | None,
 ) -> MetricsLog:
-    return MetricsLog(folder.metrics, folder.events, job.plan.batch_size, epsilon_after, observers)
+    return MetricsLog(
+        folder.metrics,
+        folder.events,
+        job.plan.batch_size,
+        epsilon_after,
+        observers,
+        rows=start.rows if start else (),
+        updates=start.next_update if start else 0,
+        seconds=start.seconds if start else 0.0,
+    )
 
 
 def _validation(job: TrainingJob) -> dict[str, Any]:
@@ -356,9 +457,3 @@ def _last_row(log: MetricsLog) -> EpochRow:
 def _privacy(job: TrainingJob, key: SecretKey) -> str:
     target = f"epsilon {job.plan.epsilon:g}"
     return f"{target}, INVALID: known seed" if key.reproducible else target
-
-
-def _still_free(destination: Path) -> Path:
-    if os.path.lexists(destination) and destination.name.isdecimal():
-        return destination.parent / str(next_version(destination.parent))
-    return destination

@@ -73,6 +73,19 @@ def next_version(folder: str | Path) -> int:
     return max(_numbers(Path(folder)), default=0) + 1
 
 
+def free_version(path: str | Path) -> Path:
+    """Returns `path`, or the next free version of the same model where it is taken.
+
+    Example:
+        >>> free_version("saved_models/a_model_that_does_not_exist/3").name
+        '3'
+    """
+    path = Path(path)
+    if os.path.lexists(path) and path.name.isdecimal():
+        return path.parent / str(next_version(path.parent))
+    return path
+
+
 def find_version(path: str | Path) -> Path:
     """Returns the version's folder that `path` means: itself, or a model's newest version.
 
