@@ -11,12 +11,13 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow bench clean
+.PHONY: help demo test test-slow faults bench clean
 
 help:
 	@echo "make demo       install into $(VENV), train a private model on small images, verify it"
 	@echo "make test       check style and types, run the tests"
 	@echo "make test-slow  run the tests that train for minutes"
+	@echo "make faults     kill, fill and damage real trainings, print what became of them"
 	@echo "make bench      measure training steps beside TF-Privacy, Opacus and JAX-Privacy, write docs/benchmarks.md"
 	@echo "make clean      remove $(VENV) and everything that was generated, except models and runs"
 
@@ -32,6 +33,9 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	@$(BIN)/pytest -m slow
+
+faults: $(INSTALLED)
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python tests/fault_table.py
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks
