@@ -323,8 +323,10 @@ def test_a_run_that_diverges_later_ends_with_its_last_good_weights(tmp_path: Pat
     # The weights of update 6 were ruined after they had been looked at and saved.
     assert result.warning is not None and "The model is that of update 6;" in result.warning
     assert np.isfinite(result.loss)
-    assert result.updates == 8
-    assert result.guarantee is not None and result.guarantee.updates.executed == 8
+    # Looking takes a hundredth of the time, so that update 7 may not have been looked at.
+    assert result.updates in (8, 9)
+    assert result.guarantee is not None
+    assert result.guarantee.updates.executed == result.updates
 
 
 def test_too_little_memory_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ class Bookkeeping(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Stops after the last update."""
-        if self.model.next_update >= self.model.plan.updates:
+        if not self.model.has_updates_left:
             self.model.stop_training = True
 
 

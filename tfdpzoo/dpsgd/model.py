@@ -353,13 +353,18 @@ class PrivateModel(keras.Model):
         executed = int(self.executed_updates.numpy())
         if executed > max(self._next_update, self.ledger.updates):
             self._weaknesses.add(_PAST_THE_LEDGER)
-        update = max(executed, self._next_update)
-        if update >= self.plan.updates:
+        if not self.has_updates_left:
             raise InputError(f"All {self.plan.updates} updates of the plan have been executed.")
+        update = max(executed, self._next_update)
         self.executed_updates.assign(update)
         if update >= self.ledger.updates:
             self.ledger.record(self.plan.noise_multiplier, self.plan.sampling_rate)
         self._next_update = update + 1
+
+    @property
+    def has_updates_left(self) -> bool:
+        """Whether there is an update that the plan still allows, or one to repeat."""
+        return self._next_update < self.ledger.updates or self.ledger.updates < self.plan.updates
 
     @property
     def next_update(self) -> int:
