@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+from tfdpzoo.dpsgd.replicas import update_in_every_replica
 from tfdpzoo.errors import InputError
 
 
@@ -46,7 +47,7 @@ class WeightAverage:
         count = tf.cast(updates, tf.float32)
         decay = tf.minimum(self.decay, (1.0 + count) / (10.0 + count))
         for variable, average in zip(self.variables, self.averages, strict=True):
-            average.assign_sub((1.0 - decay) * (average.value - variable.value))
+            update_in_every_replica(average, _move, variable.value, decay)
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
@@ -59,3 +60,7 @@ class WeightAverage:
         finally:
             for variable, value in zip(self.variables, present, strict=True):
                 variable.assign(value)
+
+
+def _move(average: tf.Variable, weights: tf.Variable, decay: tf.Tensor) -> None:
+    average.assign_sub((1.0 - decay) * (average - weights))

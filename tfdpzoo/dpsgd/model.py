@@ -25,6 +25,13 @@ from tfdpzoo.dpsgd.losses import per_example_loss, with_weight_losses
 from tfdpzoo.dpsgd.noise import GaussianNoise
 from tfdpzoo.dpsgd.optimizer import apply_private_gradients, make_private_optimizer
 from tfdpzoo.dpsgd.plan import PrivacyPlan
+from tfdpzoo.dpsgd.replicas import (
+    Share,
+    distribute,
+    one_copy,
+    require_built_in_scope,
+    sum_with_noise,
+)
 from tfdpzoo.dpsgd.sampling import PoissonBatches
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.dpsgd.validate import (
@@ -101,7 +108,9 @@ class PrivateModel(keras.Model):
         super().__init__(name=f"private_{model.name}")
         if engine not in ENGINES:
             raise unknown_name("engine", engine, ENGINES)
-        require_private_trainable(model)
+        require_built_in_scope(model, self.distribute_strategy)
+        with one_copy(model):
+            require_private_trainable(model)
         self.augmentation = augmentation or Augmentation()
         if self.augmentation.changes_images:
             self.augmentation.require_room(*probe_images(model, 1).shape[1:3])
@@ -111,12 +120,8 @@ class PrivateModel(keras.Model):
         self.execution = execution or ExecutionSettings()
         self.chosen_execution: ChosenExecution | None = None
         self.ledger = ledger if ledger is not None else Ledger()
-        self.discarded_examples = keras.Variable(
-            0, dtype="int64", trainable=False, name="discarded_examples"
-        )
-        self.executed_updates = keras.Variable(
-            self.ledger.updates, dtype="int64", trainable=False, name="executed_updates"
-        )
+        self.discarded_examples = _counter(0, "discarded_examples")
+        self.executed_updates = _counter(self.ledger.updates, "executed_updates")
         self._next_update = self.ledger.updates
         self._goes_on = False
         self._key = key or SecretKey.generate()
@@ -164,13 +169,14 @@ class PrivateModel(keras.Model):
         if jit_compile is not None:
             self.execution = dataclasses.replace(self.execution, jit_compile=jit_compile)
         self._per_example_loss = per_example_loss(loss)
-        super().compile(
-            optimizer=make_private_optimizer(optimizer, self.plan.clip_norm),
-            loss=loss,
-            metrics=metrics,
-            jit_compile=False,
-            **kwargs,
-        )
+        with self.distribute_strategy.scope():
+            super().compile(
+                optimizer=make_private_optimizer(optimizer, self.plan.clip_norm),
+                loss=loss,
+                metrics=metrics,
+                jit_compile=False,
+                **kwargs,
+            )
         self._engine = make_engine(
             self.engine_name,
             self.model,
@@ -231,8 +237,12 @@ class PrivateModel(keras.Model):
             self._weaknesses.add(_FIXED_SEED)
         with full_float32():
             execution = self._settled_execution(batches.labels)
+
+            def batches_of(shares: tuple[Share, ...]) -> tf.data.Dataset:
+                return batches.dataset(first, execution.padding, self.augmentation, shares)
+
             return super().fit(
-                batches.dataset(first, execution.padding, self.augmentation),
+                distribute(self.distribute_strategy, batches_of),
                 initial_epoch=begun,
                 epochs=begun + (allowed if epochs is None else min(allowed, epochs)),
                 steps_per_epoch=per_epoch,
@@ -253,14 +263,14 @@ class PrivateModel(keras.Model):
         chunk, jit_compile = self.chosen_execution
         engine = (CompiledEngine if jit_compile else UncompiledEngine)(self._engine)
         result = sum_over_chunks(engine, images, labels, weights, chunk, self.augmentation, draws)
-        noise = self._noise.draw(self.executed_updates.value)
-        gradients = [
-            (total + drawn) / self.plan.batch_size
-            for total, drawn in zip(result.gradients, noise, strict=True)
-        ]
+        update = self.executed_updates.value
+        noised, discarded = sum_with_noise(
+            result.gradients, lambda: self._noise.draw(update), result.discarded
+        )
+        gradients = [total / self.plan.batch_size for total in noised]
         gradients = with_weight_losses(gradients, self.model.trainable_variables)
         self.executed_updates.assign_add(1)
-        self.discarded_examples.assign_add(tf.cast(result.discarded, tf.int64))
+        self.discarded_examples.assign_add(tf.cast(discarded, tf.int64))
         apply_private_gradients(self.optimizer, gradients, self.model.trainable_variables)
         if self._average is not None:
             self._average.update(self.executed_updates.value)
@@ -340,6 +350,12 @@ class PrivateModel(keras.Model):
         )
         return self.compute_metrics(images[:sampled], labels[:sampled], predictions[:sampled])
 
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Keeps Keras from averaging the first batch over the replicas, which have several sizes.
+
+        The model is built already, and metrics are when they are traced, as without replicas.
+        """
+
     def begin_update(self) -> None:
         """Numbers the next update and counts it in the ledger; called by `fit` before each.
 
@@ -397,8 +413,12 @@ class PrivateModel(keras.Model):
         self._goes_on = True
 
     def _settled_execution(self, labels: np.ndarray) -> ChosenExecution:
-        if self.chosen_execution is not None:
-            return self.chosen_execution
+        if self.chosen_execution is None:
+            with one_copy(self.model):
+                self.chosen_execution = self._choose_execution(labels)
+        return self.chosen_execution
+
+    def _choose_execution(self, labels: np.ndarray) -> ChosenExecution:
         if isinstance(self._engine, FastEngine):
             self._engine.differentiate = choose_differentiation(
                 self.model, self._per_example_loss, labels
@@ -408,10 +428,9 @@ class PrivateModel(keras.Model):
                 f"TF-Privacy's own gradients are wrong for {self.model.name}: TensorFlow "
                 'cannot vectorise one of its layers. Use engine="fast".'
             )
-        self.chosen_execution = choose_execution(
+        return choose_execution(
             self.execution, self._engine, labels, self.augmentation.multiplicity
         )
-        return self.chosen_execution
 
     def _require_ready(self) -> None:
         if not self.compiled:
@@ -450,6 +469,13 @@ class PrivateModel(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Refuses: the key and the ledger do not belong into a saved model."""
         raise NotImplementedError("Save the wrapped .model, or export with tfdpzoo.export.")
+
+
+def _counter(start: int, name: str) -> keras.Variable:
+    """A whole number that all replicas count alike."""
+    return keras.Variable(
+        start, dtype="int64", trainable=False, aggregation="only_first_replica", name=name
+    )
 
 
 _PROBED_LABELS = 4

@@ -65,6 +65,9 @@ def _private_class(optimizer_class: Any) -> Any:
     private = make_vectorized_keras_optimizer_class(optimizer_class)
     # Names the class, and the scope of its gradients: TF-Privacy reads `_name`, as Keras 2 had it.
     private.__name__ = private._name = f"VectorizedDPKeras{optimizer_class.__name__}"
+    # Keras adds up the gradients of replicas; here they are added up before noise is, and each
+    # replica has the sum.
+    private._all_reduce_sum_gradients = staticmethod(lambda gradients_and_variables: gradients_and_variables)
     return private
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tfdpzoo.dpsgd.augmentation import Augmentation
+from tfdpzoo.dpsgd.replicas import WHOLE_SAMPLE, Share
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
 
@@ -86,7 +87,9 @@ class PoissonBatches:
             update: The number of the update, from 0.
             multiple: The size of a physical chunk.
         """
-        indices = self.sample(update)
+        return self._batch_of(self.sample(update), multiple)
+
+    def _batch_of(self, indices: np.ndarray, multiple: int) -> Batch:
         padded = max(1, -(-len(indices) // multiple)) * multiple
         weights = np.zeros(padded, np.float32)
         weights[: len(indices)] = 1.0
@@ -99,26 +102,31 @@ class PoissonBatches:
         first_update: int,
         multiple: int = 1,
         augmentation: Augmentation = _NO_AUGMENTATION,
+        shares: Sequence[Share] = WHOLE_SAMPLE,
     ) -> tf.data.Dataset:
         """Returns what a model is trained with, from `first_update` to the plan's last.
 
         Each element is `((images, draws), labels, weights)`, where `draws` are the views that
-        `augmentation` drew for each image.
+        `augmentation` drew for each image. There is one for each update and share, in this order.
 
         Args:
             first_update: The number of the first update; a run that goes on must not start again at
                 0, since a sample that is used twice is not a Poisson sample.
             multiple: The size of a physical chunk.
             augmentation: Which views of each image are drawn.
+            shares: The parts of each sample that the replicas of this process take.
         """
         import tensorflow as tf
 
         def elements() -> Iterator[tuple]:
             for update in range(first_update, self.plan.updates):
-                images, labels, weights = self.batch(update, multiple)
-                drawn = augmentation.draw(self.key, update, self.sample(update))
-                draws = _taken(drawn, np.arange(len(drawn)), len(weights))
-                yield (images, draws), labels, weights
+                sample = self.sample(update)
+                for share in shares:
+                    indices = share.of(sample)
+                    images, labels, weights = self._batch_of(indices, multiple)
+                    drawn = augmentation.draw(self.key, update, indices)
+                    draws = _taken(drawn, np.arange(len(drawn)), len(weights))
+                    yield (images, draws), labels, weights
 
         signature = (
             (
@@ -129,7 +137,7 @@ class PoissonBatches:
             tf.TensorSpec((None,), tf.float32),
         )
         dataset = tf.data.Dataset.from_generator(elements, output_signature=signature)
-        return dataset.prefetch(_PREFETCHED_BATCHES)
+        return dataset.prefetch(_PREFETCHED_BATCHES * len(shares))
 
 
 def _taken(values: np.ndarray, indices: np.ndarray, rows: int) -> np.ndarray:
