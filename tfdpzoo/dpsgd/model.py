@@ -169,6 +169,7 @@ class PrivateModel(keras.Model):
         if jit_compile is not None:
             self.execution = dataclasses.replace(self.execution, jit_compile=jit_compile)
         self._per_example_loss = per_example_loss(loss)
+        self._has_metrics = False
         with self.distribute_strategy.scope():
             super().compile(
                 optimizer=make_private_optimizer(optimizer, self.plan.clip_norm),
@@ -237,6 +238,8 @@ class PrivateModel(keras.Model):
             self._weaknesses.add(_FIXED_SEED)
         with full_float32():
             execution = self._settled_execution(batches.labels)
+
+            self._build_metrics(batches.labels)
 
             def batches_of(shares: tuple[Share, ...]) -> tf.data.Dataset:
                 return batches.dataset(first, execution.padding, self.augmentation, shares)
@@ -351,10 +354,24 @@ class PrivateModel(keras.Model):
         return self.compute_metrics(images[:sampled], labels[:sampled], predictions[:sampled])
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Keeps Keras from averaging the first batch over the replicas, which have several sizes.
+        """Builds metrics outside of the replicas, from labels alone; called by Keras.
 
-        The model is built already, and metrics are when they are traced, as without replicas.
+        Keras would average the first batch over the replicas, for which these have several sizes.
         """
+        if self._distribute_strategy is None or self._has_metrics or iterator is None:
+            return
+        _, _, batches = next(iter(iterator))
+        _, labels, _ = keras.utils.unpack_x_y_sample_weight(next(batches))
+        if labels is not None:
+            self._build_metrics(self.distribute_strategy.experimental_local_results(labels)[0])
+
+    def _build_metrics(self, labels: Any) -> None:
+        """Makes the variables of metrics, which replicas cannot while they run."""
+        if self._distribute_strategy is None or self._has_metrics:
+            return
+        with self.distribute_strategy.scope():
+            self._symbolic_build(data_batch=(probe_images(self.model, 1), labels[:1]))
+        self._has_metrics = True
 
     def begin_update(self) -> None:
         """Numbers the next update and counts it in the ledger; called by `fit` before each.

@@ -62,7 +62,10 @@ def distribute(
         replicas = context.num_replicas_in_sync
         here = replicas // context.num_input_pipelines
         first = here * context.input_pipeline_id
-        return make(tuple(Share(first + index, replicas) for index in range(here)))
+        batches = make(tuple(Share(first + index, replicas) for index in range(here)))
+        # Keras does not read past the last update. Where TensorFlow must expect an end, it makes
+        # up batches of zeros for replicas without one, and fails to for batches of any size.
+        return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
     return strategy.distribute_datasets_from_function(of_this_process)
 
