@@ -28,6 +28,7 @@ from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.replicas import (
     Share,
     distribute,
+    for_reduction,
     one_copy,
     require_built_in_scope,
     sum_with_noise,
@@ -277,7 +278,14 @@ class PrivateModel(keras.Model):
         apply_private_gradients(self.optimizer, gradients, self.model.trainable_variables)
         if self._average is not None:
             self._average.update(self.executed_updates.value)
-        return self._training_metrics(images, labels, weights, result.predictions, result.losses)
+        metrics = self._training_metrics(
+            images, labels, weights, result.predictions, result.losses
+        )
+        return for_reduction(metrics)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Evaluates one batch; called by Keras inside `fit` and `evaluate`."""
+        return for_reduction(super().test_step(data))
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Refuses: a batch that was not sampled by the plan has no guarantee."""

@@ -124,6 +124,18 @@ def update_in_every_replica(
     _merge_call(in_all, tf.distribute.get_strategy(), *values)
 
 
+def for_reduction(metrics: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns a replica's metrics in the form in which Keras can reduce them to one.
+
+    For several workers it takes the mean over the first axis, which a number does not have.
+    """
+    strategy = tf.distribute.get_strategy()
+    workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    if not workers or not strategy.extended._in_multi_worker_mode():
+        return metrics
+    return {name: tf.reshape(value, (1,)) for name, value in metrics.items()}
+
+
 def require_built_in_scope(model: keras.Model, strategy: tf.distribute.Strategy) -> None:
     """Checks that a model's weights are where the replicas are.
 
