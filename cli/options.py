@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.dpsgd.execution import ENGINES
 
 _PATH = click.Path(path_type=Path)
@@ -74,6 +75,20 @@ engine = click.option(
     default=ENGINES[0],
     show_default=True,
     help="How per-example gradients are computed; tf-privacy is TF-Privacy's own path and slow.",
+)
+strategy = click.option(
+    "--strategy",
+    type=click.Choice(STRATEGIES),
+    help="Where to train: on one device, with a replica on every GPU (mirrored), or with workers "
+    "on several machines that share the --runs folder (multiworker; TF_CONFIG says which).  "
+    "[default: none, or what the run to resume had]",
+)
+replicas = click.option(
+    "--replicas",
+    type=click.IntRange(1),
+    metavar="R",
+    help="With --strategy mirrored: how many replicas; without a GPU they share the processor, for "
+    "tests.  [default: one for each GPU]",
 )
 seed = click.option(
     "--seed",

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from tfdpzoo.checkpoint_interval import DEFAULT_INTERVAL, CheckpointInterval
 from tfdpzoo.cli import options
+from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.errors import InputError
 from tfdpzoo.overrides import parse_assignments
 from tfdpzoo.recipe import Recipe
@@ -38,6 +39,8 @@ class TrainingOrder:
         runs: The folder of all runs.
         data_dir: As `tfdpzoo.data.load` takes it.
         engine: The gradient engine.
+        strategy: Where to train, see `tfdpzoo.distribution`.
+        replicas: How many; None for as many as there are.
         initialization_seed: Of the initial weights; public.
         insecure_seed: Of sampling and noise, for tests.
         record: The table of results to append to.
@@ -53,6 +56,8 @@ class TrainingOrder:
     runs: Path
     data_dir: Path | None
     engine: str
+    strategy: str
+    replicas: int | None
     initialization_seed: int | None
     insecure_seed: int | None
     record: Path | None
@@ -77,6 +82,8 @@ class ResumeOrder:
         more_epochs: How many epochs more than planned; None for the rest of the plan.
         epsilon: The new target; None for the present one.
         data_dir: Where the data lies now; None for where it lay.
+        strategy: Where to train now; None for where it was trained.
+        replicas: How many now; None for as many as then.
         record: The table of results to append to.
         as_json: Whether stdout is for JSON.
         command: What was typed.
@@ -89,6 +96,8 @@ class ResumeOrder:
     more_epochs: float | None
     epsilon: float | None
     data_dir: Path | None
+    strategy: str | None
+    replicas: int | None
     record: Path | None
     as_json: bool
     command: str
@@ -116,6 +125,8 @@ Examples:
 @options.recipe
 @options.assignments
 @options.engine
+@options.strategy
+@options.replicas
 @options.seed
 @options.out
 @options.runs
@@ -140,6 +151,8 @@ def train(
     recipe_name: str | None,
     assignments: tuple[str, ...],
     engine: str,
+    strategy: str | None,
+    replicas: int | None,
     seed: int | None,
     out: Path | None,
     runs: Path,
@@ -169,6 +182,8 @@ def train(
                 more_epochs=_more_epochs(more_epochs),
                 epsilon=epsilon,
                 data_dir=data_dir,
+                strategy=strategy,
+                replicas=replicas,
                 record=record,
                 as_json=as_json,
                 command=command,
@@ -185,7 +200,7 @@ def train(
     if model is None:
         raise InputError("Give the model to train, for example smoothnet, or --resume RUN.")
     if no_dp:
-        _refuse_beside_no_dp(out, insecure_seed)
+        _refuse_beside_no_dp(out, insecure_seed, strategy)
     texts = parse_assignments(assignments)
     if not no_dp and epsilon is None and not texts.keys() & {"epsilon", "privacy.epsilon"}:
         made_for = catalog.recipe(model, recipe_name, dataset)
@@ -202,6 +217,8 @@ def train(
         runs=runs,
         data_dir=data_dir,
         engine=engine,
+        strategy=strategy or STRATEGIES[0],
+        replicas=replicas,
         initialization_seed=seed,
         insecure_seed=insecure_seed,
         record=record,
@@ -258,7 +275,11 @@ def _more_epochs(text: str | None) -> float | None:
     return number
 
 
-def _refuse_beside_no_dp(out: Path | None, insecure_seed: int | None) -> None:
+def _refuse_beside_no_dp(out: Path | None, insecure_seed: int | None, strategy: str | None) -> None:
+    if strategy not in (None, STRATEGIES[0]):
+        raise InputError(
+            f"--strategy {strategy} is for private training and cannot be given with --no-dp."
+        )
     if out is not None:
         raise InputError(
             "--out cannot be given with --no-dp: a model without privacy stays in the run's folder "

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from rich.console import Console
 
 from tfdpzoo import data, hardware
@@ -15,10 +16,13 @@ from tfdpzoo.checkpointing import TrainingStoppedError
 from tfdpzoo.cli.console import busy, facts, open_console, print_json, say
 from tfdpzoo.cli.duration import duration_in_words
 from tfdpzoo.cli.exits import StoppedByUserError
+from tfdpzoo.cli.following import follow_training, tell_where_to_start
 from tfdpzoo.cli.plan_facts import plan_fields, plan_rows
 from tfdpzoo.cli.train import ResumeOrder, TrainingOrder
 from tfdpzoo.cli.training_display import TrainingDisplay
+from tfdpzoo.cluster import cluster_of
 from tfdpzoo.data import ImageDataset
+from tfdpzoo.distribution import describe, make_strategy
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
@@ -29,12 +33,13 @@ from tfdpzoo.recipe import Recipe
 from tfdpzoo.results import ResultRow, append_result
 from tfdpzoo.run_folder import RunFolder
 from tfdpzoo.run_lock import locked
-from tfdpzoo.run_record import RunRecord, current_environment, digest_of_data, digest_of_file
+from tfdpzoo.run_record import RunRecord, current_environment, digest_of_file
 from tfdpzoo.run_start import RunStart, first_start, later_start
 from tfdpzoo.training import (
     Durability,
     TrainingJob,
     TrainingResult,
+    plan_for,
     prepare,
     train,
     train_without_privacy,
@@ -67,29 +72,43 @@ def run_training(order: TrainingOrder) -> None:
     notice = _notice_without_gpu(order)
     if notice is not None:
         say(console, notice, style="yellow")
+    strategy = make_strategy(order.strategy, order.replicas)
+    cluster = cluster_of(strategy)
+    if cluster is not None and not cluster.leads:
+        follow_training(strategy, cluster, order.data_dir, console)
+        return
     with stop_on_signals() as stop:
-        job = _prepare(order, _load(order, console), console)
+        dataset = _load(order, console)
+        plan = plan_for(order.recipe, dataset.examples)
         with (
             RunFolder.kept_once_started(order.runs, order.recipe) as folder,
             locked(folder.lock),
         ):
-            session = _Session(order, job, folder, console, stop)
             if order.destination is None:
-                _train_without_privacy(session)
+                job = _prepare(order, dataset, plan, strategy, console)
+                _train_without_privacy(_Session(order, job, folder, console, stop))
                 return
             record = RunRecord.new(
                 data_dir=order.data_dir,
                 destination=order.destination,
                 engine=order.engine,
+                strategy=order.strategy,
+                replicas=order.replicas,
+                environment=current_environment(strategy),
                 initialization_seed=order.initialization_seed,
                 insecure_seed=order.insecure_seed,
                 command=order.command,
-                plan=job.plan,
+                plan=plan,
                 recipe=folder.recipe,
-                dataset=job.dataset,
+                dataset=dataset,
             )
             record.write(folder.record)
-            _train(session, record, order.destination, first_start(folder, _key(order)))
+            start = first_start(folder, _key(order))
+            if cluster is not None:
+                tell_where_to_start(strategy, folder, start, order.patience)
+            job = _prepare(order, dataset, plan, strategy, console)
+            session = _Session(order, job, folder, console, stop)
+            _train(session, record, order.destination, start)
 
 
 def resume_training(resumed: ResumeOrder) -> None:
@@ -101,28 +120,38 @@ def resume_training(resumed: ResumeOrder) -> None:
     """
     console = open_console(stderr=resumed.as_json)
     folder = RunFolder(resumed.run)
-    RunRecord.read(folder.record)
+    recorded = RunRecord.read(folder.record)
+    strategy = make_strategy(*_strategy_of(recorded, resumed))
+    cluster = cluster_of(strategy)
+    if cluster is not None and not cluster.leads:
+        follow_training(strategy, cluster, resumed.data_dir, console)
+        return
     with stop_on_signals() as stop, locked(folder.lock):
         record = RunRecord.read(folder.record)
         plan = _plan_to_go_on(record, resumed)
         order = _order_of(record, resumed, folder)
         _print_warnings(console, order)
         dataset = _load(order, console)
-        if digest_of_data(dataset, record.run) != record.data_digest:
-            raise InputError(
-                f"The training data of {order.recipe.dataset} is not what the run began with; put "
-                "it back, or begin a new run."
-            )
-        job = _prepare(order, dataset, console, plan)
-        environment = current_environment()
+        record.require_same_data(dataset)
+        environment = current_environment(strategy)
         start = later_start(
             folder,
             CheckpointFolder(folder.checkpoints, record.run, resumed.keep_checkpoints),
             same_environment=record.environment == environment,
             notify=lambda sentence: say(console, sentence, style="yellow"),
         )
-        record = dataclasses.replace(record, plan=plan, environment=environment, model=None)
+        record = dataclasses.replace(
+            record,
+            plan=plan,
+            strategy=order.strategy,
+            replicas=order.replicas,
+            environment=environment,
+            model=None,
+        )
         record.write(folder.record)
+        if cluster is not None:
+            tell_where_to_start(strategy, folder, start, order.patience)
+        job = _prepare(order, dataset, plan, strategy, console)
         session = _Session(order, job, folder, console, stop)
         _train(session, record, free_version(Path(record.destination)), start)
 
@@ -146,9 +175,13 @@ def _load(order: TrainingOrder, console: Console) -> ImageDataset:
 
 
 def _prepare(
-    order: TrainingOrder, dataset: ImageDataset, console: Console, plan: PrivacyPlan | None = None
+    order: TrainingOrder,
+    dataset: ImageDataset,
+    plan: PrivacyPlan,
+    strategy: tf.distribute.Strategy,
+    console: Console,
 ) -> TrainingJob:
-    with busy(console, "making the plan"):
+    with busy(console, "building the model"):
         return prepare(
             order.recipe,
             dataset,
@@ -156,7 +189,15 @@ def _prepare(
             plan=plan,
             engine=order.engine,
             initialization_seed=order.initialization_seed,
+            strategy=strategy,
         )
+
+
+def _strategy_of(record: RunRecord, resumed: ResumeOrder) -> tuple[str, int | None]:
+    """What was typed, or else what the run was trained with last."""
+    if resumed.strategy in (None, record.strategy):
+        return record.strategy, resumed.replicas or record.replicas
+    return resumed.strategy, resumed.replicas
 
 
 def _plan_to_go_on(record: RunRecord, resumed: ResumeOrder) -> PrivacyPlan:
@@ -178,12 +219,15 @@ def _order_of(record: RunRecord, resumed: ResumeOrder, folder: RunFolder) -> Tra
             "new run with it."
         )
     recorded = None if record.data_dir is None else Path(record.data_dir)
+    strategy, replicas = _strategy_of(record, resumed)
     return TrainingOrder(
         recipe=Recipe.from_toml(folder.recipe),
         destination=Path(record.destination),
         runs=folder.path.parent,
         data_dir=resumed.data_dir or recorded,
         engine=record.engine,
+        strategy=strategy,
+        replicas=replicas,
         initialization_seed=record.initialization_seed,
         insecure_seed=record.insecure_seed,
         record=resumed.record,
@@ -323,7 +367,8 @@ def _plan_rows(
     if order.private:
         rows += [("target", f"epsilon {job.plan.epsilon:g}, delta {job.plan.delta:g}")]
         rows += plan_rows(job.plan)
-        rows += [("gradients", f"engine {job.engine}")]
+        where = describe(job.strategy)
+        rows += [("gradients", f"engine {job.engine}, {where}")]
     else:
         rows += [
             ("privacy", "NONE: no noise, nothing that bounds one example's influence"),

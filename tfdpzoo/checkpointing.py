@@ -31,9 +31,7 @@ class TrainingStoppedError(Exception):
 
 
 class Checkpointing(keras.callbacks.Callback):
-    """Writes a checkpoint before the first update, at intervals and when the run has to stop.
-
-    The last update needs none here: what follows it is written by whoever trains.
+    """Writes a checkpoint before the first update, at intervals, at the end and when asked to stop.
 
     Args:
         folder: Where checkpoints go.
@@ -81,6 +79,10 @@ class Checkpointing(keras.callbacks.Callback):
         updates = self.model.next_update - self._written_update
         if self._interval.is_over(updates, time.monotonic() - self._written_at):
             self.write()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Writes what the last update came to."""
+        self.write()
 
     def write(self) -> None:
         """Writes a checkpoint, unless the last one is of the same update or weights are bad."""

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdpzoo.data import ImageDataset
+from tfdpzoo.distribution import describe
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.durable_file import replace_durably
 from tfdpzoo.errors import InputError
@@ -34,6 +35,8 @@ class RunRecord:
         data_dir: As `tfdpzoo.data.load` takes it.
         destination: The version's folder of the model.
         engine: The gradient engine.
+        strategy: Where it is trained, see `tfdpzoo.distribution`.
+        replicas: How many were asked for; None for as many as there are.
         initialization_seed: Of the initial weights.
         insecure_seed: Of sampling and noise, for tests.
         command: What was typed.
@@ -49,6 +52,8 @@ class RunRecord:
     data_dir: str | None
     destination: str
     engine: str
+    strategy: str
+    replicas: int | None
     initialization_seed: int | None
     insecure_seed: int | None
     command: str
@@ -65,6 +70,9 @@ class RunRecord:
         data_dir: Path | None,
         destination: Path,
         engine: str,
+        strategy: str,
+        replicas: int | None,
+        environment: str,
         initialization_seed: int | None,
         insecure_seed: int | None,
         command: str,
@@ -78,6 +86,9 @@ class RunRecord:
             data_dir: As `tfdpzoo.data.load` takes it.
             destination: The version's folder of the model.
             engine: The gradient engine.
+            strategy: Where it is trained.
+            replicas: How many were asked for.
+            environment: Of this process, from `current_environment`.
             initialization_seed: Of the initial weights.
             insecure_seed: Of sampling and noise, for tests.
             command: What was typed.
@@ -92,13 +103,15 @@ class RunRecord:
             data_dir=None if data_dir is None else str(data_dir.absolute()),
             destination=str(destination.absolute()),
             engine=engine,
+            strategy=strategy,
+            replicas=replicas,
             initialization_seed=initialization_seed,
             insecure_seed=insecure_seed,
             command=command,
             plan=plan,
             recipe_digest=digest_of_file(recipe),
             data_digest=digest_of_data(dataset, run),
-            environment=current_environment(),
+            environment=environment,
             model=None,
         )
 
@@ -127,6 +140,18 @@ class RunRecord:
         if record.format != _FORMAT:
             raise InputError(f"The file {path} was written by another version of tfdpzoo.")
         return record
+
+    def require_same_data(self, dataset: ImageDataset) -> None:
+        """Checks that a data set is the one that the run began with.
+
+        Raises:
+            InputError: It is not.
+        """
+        if digest_of_data(dataset, self.run) != self.data_digest:
+            raise InputError(
+                f"The training data of {dataset.name} is not what the run began with; put it back, "
+                "or begin a new run."
+            )
 
     def write(self, path: str | Path) -> None:
         """Writes the record, in the place of an earlier one.
@@ -166,8 +191,12 @@ def digest_of_data(dataset: ImageDataset, run: str) -> str:
     return digest.hexdigest()
 
 
-def current_environment() -> str:
-    """Describes what the bits of an update depend on beside its inputs: software and processor."""
+def current_environment(strategy: tf.distribute.Strategy) -> str:
+    """Describes what the bits of an update depend on beside its inputs: software and devices.
+
+    Args:
+        strategy: Where it is executed.
+    """
     provenance = Provenance.current(hardware=", ".join(accelerators()) or None)
     threads = tf.config.threading
     return "; ".join(
@@ -176,6 +205,7 @@ def current_environment() -> str:
             f"tensorflow {provenance.tensorflow}",
             f"keras {provenance.keras}",
             provenance.hardware,
+            describe(strategy),
             f"threads {threads.get_intra_op_parallelism_threads()} "
             f"{threads.get_inter_op_parallelism_threads()} {len(os.sched_getaffinity(0))}",
             f"oneDNN {os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'default')}",

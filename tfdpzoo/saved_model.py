@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import keras
 import tensorflow as tf
 
+from tfdpzoo.dpsgd.replicas import one_copy
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.version_folder import (
@@ -75,6 +76,7 @@ def export(
     guarantee = guarantee or private.guarantee()
     with (
         private.released_weights(),
+        one_copy(private.model),
         _float32_layers(private.model),
         _baked_filters(private.model) as weights,
     ):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import tensorflow as tf
 from tfdpzoo.checkpoint import CheckpointFolder
 from tfdpzoo.checkpoint_interval import DEFAULT_INTERVAL, CheckpointInterval
 from tfdpzoo.checkpointing import Checkpointing
+from tfdpzoo.cluster import cluster_of, lost_workers_told
 from tfdpzoo.data import ImageDataset
 from tfdpzoo.divergence import DEFAULT_PATIENCE, DivergedError, DivergenceWatch
 from tfdpzoo.dpsgd.execution import ExecutionSettings
@@ -51,6 +53,7 @@ class TrainingJob:
         model: From pixels to logits, untrained.
         plan: The privacy plan; for a run without privacy it only gives batches and updates.
         engine: Name of the gradient engine.
+        strategy: Where the model was built and is trained.
     """
 
     recipe: Recipe
@@ -58,6 +61,7 @@ class TrainingJob:
     model: keras.Model
     plan: PrivacyPlan
     engine: str = "fast"
+    strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
 
     @property
     def epochs(self) -> int:
@@ -132,6 +136,7 @@ def prepare(
     plan: PrivacyPlan | None = None,
     engine: str = "fast",
     initialization_seed: int | None = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> TrainingJob:
     """Builds the model and calibrates the plan; executes nothing.
 
@@ -143,25 +148,28 @@ def prepare(
         engine: `"fast"` or `"tf-privacy"`.
         initialization_seed: Seed of the initial weights, which need not be secret; None for another
             initialisation in each run.
+        strategy: Where to train, see `tfdpzoo.distribution`; by default on one device.
 
     Raises:
         InputError: The privacy settings do not fit the data, or the model cannot be built.
     """
+    strategy = strategy or tf.distribute.get_strategy()
     plan = plan or plan_for(recipe, dataset.examples)
     recipe.augmentation.require_room(*dataset.input_shape[:2])
     if initialization_seed is not None:
         keras.utils.set_random_seed(initialization_seed)
     try:
-        with _computing_in(recipe.precision):
+        with strategy.scope(), _computing_in(recipe.precision):
             inner = builder(
                 input_shape=dataset.input_shape, classes=dataset.classes, **recipe.architecture
             )
+            model = take_pixels(inner, dataset.normalization)
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise InputError(
             f"The weights of {recipe.model} do not fit into memory with architecture = "
             f"{dict(recipe.architecture)}; make it smaller."
         ) from error
-    return TrainingJob(recipe, dataset, take_pixels(inner, dataset.normalization), plan, engine)
+    return TrainingJob(recipe, dataset, model, plan, engine, strategy)
 
 
 @contextmanager
@@ -215,20 +223,14 @@ def train(
     start = start or first_start(folder, key or SecretKey.generate())
     checkpoints = checkpoints or CheckpointFolder(folder.checkpoints, "", durability.kept)
     private = _private_model(job, start)
-    watch = DivergenceWatch(durability.patience)
+    watch = _watch(job, durability.patience)
     saving = Checkpointing(
         checkpoints, durability.interval, stop or StopRequest(), watch, start.seconds
     )
     log = _log(job, folder, job.plan.epsilon_after, observers, start)
-    warning, began = None, time.monotonic()
-    if start.next_update < job.plan.updates:
-        batches = job.plan.batches(job.dataset.train_images, job.dataset.train_labels, start.key)
-        with _drawn_at_the_end(job, log, folder, _privacy(job, start.key)), _enough_memory():
-            try:
-                private.fit(batches, callbacks=[watch, saving, log, *callbacks], **_validation(job))
-                saving.write()
-            except DivergedError as error:
-                warning = _back_to_good_weights(private, checkpoints, error)
+    began = time.monotonic()
+    with _drawn_at_the_end(job, log, folder, _privacy(job, start.key)):
+        warning = _fit(job, private, start, checkpoints, [watch, saving, log, *callbacks])
     seconds = start.seconds + time.monotonic() - began
     accuracy, loss = _measured(job, private, log)
     guarantee = private.guarantee().with_metrics({"accuracy": accuracy, "loss": loss})
@@ -252,6 +254,57 @@ def train(
     )
 
 
+def follow(
+    job: TrainingJob,
+    start: RunStart,
+    checkpoints: CheckpointFolder,
+    *,
+    patience: int = DEFAULT_PATIENCE,
+) -> None:
+    """Takes part in a training that another worker leads with `train`, and writes nothing.
+
+    Args:
+        job: As the other worker has it.
+        start: Where that one begins, with its key.
+        checkpoints: Of the run, to read from.
+        patience: As the other worker has it.
+
+    Raises:
+        WorkerLostError: Another worker ended before the training did.
+    """
+    private = _private_model(job, start)
+    with tempfile.TemporaryDirectory() as scratch:
+        log = _log(job, RunFolder(Path(scratch)), None, (), start)
+        _fit(job, private, start, checkpoints, [_watch(job, patience), log])
+        _measured(job, private, log)
+
+
+def _fit(
+    job: TrainingJob,
+    private: PrivateModel,
+    start: RunStart,
+    checkpoints: CheckpointFolder,
+    callbacks: list[keras.callbacks.Callback],
+) -> str | None:
+    """Executes what is left of the plan; returns a sentence if training diverged."""
+    if start.next_update == job.plan.updates:
+        return None
+    batches = job.plan.batches(job.dataset.train_images, job.dataset.train_labels, start.key)
+    with _enough_memory(), lost_workers_told():
+        try:
+            private.fit(batches, callbacks=callbacks, **_validation(job))
+        except DivergedError as error:
+            return _back_to_good_weights(private, checkpoints, error)
+    return None
+
+
+def _watch(job: TrainingJob, patience: int) -> DivergenceWatch:
+    """Looks when the time has come; several workers must look at the same updates: at all."""
+    if cluster_of(job.strategy) is None:
+        return DivergenceWatch(patience)
+    return DivergenceWatch(patience, share=math.inf)
+
+
 def _private_model(job: TrainingJob, start: RunStart) -> PrivateModel:
     """The compiled model, with the state that it begins with."""
     execution = job.recipe.execution
@@ -259,17 +312,18 @@ def _private_model(job: TrainingJob, start: RunStart) -> PrivateModel:
         # Measured anew they might come out otherwise, and other chunks round otherwise.
         facts = start.checkpoint.facts
         execution = ExecutionSettings(facts.chunk, "on" if facts.jit_compile else "off")
-    private = PrivateModel(
-        job.model,
-        job.plan,
-        engine=job.engine,
-        execution=execution,
-        augmentation=job.recipe.augmentation,
-        averaging_decay=job.recipe.averaging_decay,
-        key=start.key,
-        ledger=start.ledger,
-    )
-    private.compile(optimizer=_optimizer(job), loss=_loss(), metrics=["accuracy"])
+    with job.strategy.scope():
+        private = PrivateModel(
+            job.model,
+            job.plan,
+            engine=job.engine,
+            execution=execution,
+            augmentation=job.recipe.augmentation,
+            averaging_decay=job.recipe.averaging_decay,
+            key=start.key,
+            ledger=start.ledger,
+        )
+        private.compile(optimizer=_optimizer(job), loss=_loss(), metrics=["accuracy"])
     if start.checkpoint is not None:
         restore_training_state(private, start.checkpoint.state)
         private.go_on_from(start.next_update)

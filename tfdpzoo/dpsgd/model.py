@@ -278,9 +278,7 @@ class PrivateModel(keras.Model):
         apply_private_gradients(self.optimizer, gradients, self.model.trainable_variables)
         if self._average is not None:
             self._average.update(self.executed_updates.value)
-        metrics = self._training_metrics(
-            images, labels, weights, result.predictions, result.losses
-        )
+        metrics = self._training_metrics(images, labels, weights, result.predictions, result.losses)
         return for_reduction(metrics)
 
     def test_step(self, data: Any) -> dict[str, Any]:

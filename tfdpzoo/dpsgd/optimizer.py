@@ -67,7 +67,9 @@ def _private_class(optimizer_class: Any) -> Any:
     private.__name__ = private._name = f"VectorizedDPKeras{optimizer_class.__name__}"
     # Keras adds up the gradients of replicas; here they are added up before noise is, and each
     # replica has the sum.
-    private._all_reduce_sum_gradients = staticmethod(lambda gradients_and_variables: gradients_and_variables)
+    private._all_reduce_sum_gradients = staticmethod(
+        lambda gradients_and_variables: gradients_and_variables
+    )
     return private
 
 

@@ -25,20 +25,20 @@ class Share(NamedTuple):
     """The part of every sample that one replica takes.
 
     Attributes:
-        index: Which replica, from 0.
+        replica: Which one, from 0.
         replicas: How many there are.
 
     Example:
-        >>> [Share(index, 3).of(np.arange(7)).tolist() for index in range(3)]
+        >>> [Share(replica, 3).of(np.arange(7)).tolist() for replica in range(3)]
         [[0, 1, 2], [3, 4], [5, 6]]
     """
 
-    index: int
+    replica: int
     replicas: int
 
     def of(self, sample: np.ndarray) -> np.ndarray:
         """Returns this replica's examples: neighbours, as many as the others', or one more."""
-        return np.array_split(sample, self.replicas)[self.index]
+        return np.array_split(sample, self.replicas)[self.replica]
 
 
 WHOLE_SAMPLE = (Share(0, 1),)
@@ -62,7 +62,7 @@ def distribute(
         replicas = context.num_replicas_in_sync
         here = replicas // context.num_input_pipelines
         first = here * context.input_pipeline_id
-        batches = make(tuple(Share(first + index, replicas) for index in range(here)))
+        batches = make(tuple(Share(first + replica, replicas) for replica in range(here)))
         # Keras does not read past the last update. Where TensorFlow must expect an end, it makes
         # up batches of zeros for replicas without one, and fails to for batches of any size.
         return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
