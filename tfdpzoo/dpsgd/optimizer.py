@@ -67,10 +67,12 @@ def _private_class(optimizer_class: Any) -> Any:
     private.__name__ = private._name = f"VectorizedDPKeras{optimizer_class.__name__}"
     # Keras adds up the gradients of replicas; here they are added up before noise is, and each
     # replica has the sum.
-    private._all_reduce_sum_gradients = staticmethod(
-        lambda gradients_and_variables: gradients_and_variables
-    )
+    private._all_reduce_sum_gradients = staticmethod(_already_added_up)
     return private
+
+
+def _already_added_up(gradients_and_variables: Any) -> Any:
+    return gradients_and_variables
 
 
 def apply_private_gradients(
