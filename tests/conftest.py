@@ -12,6 +12,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import hypothesis
 import numpy as np
 import pytest
+import tensorflow as tf
+
+# Replicas need devices of their own, which cannot be made once an operation has run.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 4
+)
 
 # The first example of a TensorFlow test traces a graph, which no deadline foresees.
 hypothesis.settings.register_profile("developer", deadline=None)

@@ -42,7 +42,7 @@ def make_strategy(name: str, replicas: int | None = None) -> tf.distribute.Strat
             f"A number of replicas ({replicas}) is for the strategy mirrored, not for {name}."
         )
     if name == "mirrored":
-        return tf.distribute.MirroredStrategy(_devices(replicas))
+        return _mirrored(replicas)
     if name == "multiworker":
         Cluster.from_environment()
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -56,13 +56,16 @@ def describe(strategy: tf.distribute.Strategy) -> str:
         >>> describe(make_strategy("none"))
         '1 replica'
     """
-    replicas = strategy.num_replicas_in_sync
-    if replicas == 1:
-        return "1 replica"
-    return f"{replicas} replicas ({type(strategy).__name__})"
+    import tensorflow as tf
+
+    number = strategy.num_replicas_in_sync
+    replicas = f"{number} replica{'s' if number > 1 else ''}"
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return f"{replicas}, multiworker"
+    return f"{replicas}, mirrored" if number > 1 else replicas
 
 
-def _devices(replicas: int | None) -> list[str]:
+def _mirrored(replicas: int | None) -> tf.distribute.Strategy:
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -77,9 +80,14 @@ def _devices(replicas: int | None) -> list[str]:
             "--replicas 2 to try it on parts of the processor."
         )
     if gpus:
-        return [f"GPU:{index}" for index in range(number)]
+        return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(number)])
     _divide_processor(number)
-    return [f"CPU:{index}" for index in range(number)]
+    # Parts of a processor share their memory. TensorFlow's collectives would also allow only one
+    # number of replicas in a process.
+    return tf.distribute.MirroredStrategy(
+        [f"CPU:{index}" for index in range(number)],
+        cross_device_ops=tf.distribute.ReductionToOneDevice(),
+    )
 
 
 def _divide_processor(number: int) -> None:
