@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,15 +130,57 @@ class Outcome:
         return self.exit_code == 2 and last.startswith("Error: ") and "Traceback" not in self.said
 
 
+@dataclass(frozen=True, eq=False)
+class Running:
+    """A process of the program that has been started.
+
+    Attributes:
+        process: It.
+        log: What it writes to stderr.
+    """
+
+    process: multiprocessing.process.BaseProcess
+    log: Path
+
+    def kill(self) -> None:
+        """Ends it with SIGKILL."""
+        self.process.kill()
+
+    def wait(self, seconds: float | None = None) -> Outcome:
+        """Waits for its end, so many seconds at most."""
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, f"still running after {seconds} s"
+        return Outcome(self.process.exitcode, self.log.read_text())
+
+
+def start(
+    folder: Path,
+    arguments: tuple[str, ...],
+    fault: Fault | None = None,
+    *,
+    name: str = "stderr",
+    environment: Mapping[str, str] | None = None,
+) -> Running:
+    """Starts the program in a folder.
+
+    Args:
+        folder: Where.
+        arguments: What is typed after its name.
+        fault: What goes wrong in it.
+        name: Of the file in the folder for what it writes to stderr.
+        environment: Variables that it finds beside those of this process.
+    """
+    folder.mkdir(exist_ok=True)
+    log = folder / name
+    parts = (folder, log, arguments, fault, dict(environment or {}))
+    process = _SERVER.Process(target=_run, args=parts)
+    process.start()
+    return Running(process, log)
+
+
 def run(folder: Path, arguments: tuple[str, ...], fault: Fault | None = None) -> Outcome:
     """Runs the program in a folder and waits for its end."""
-    folder.mkdir(exist_ok=True)
-    log = folder / "stderr"
-    process = _SERVER.Process(target=_run, args=(folder, log, arguments, fault))
-    process.start()
-    process.join()
-    assert process.exitcode is not None
-    return Outcome(process.exitcode, log.read_text())
+    return start(folder, arguments, fault).wait()
 
 
 def train(folder: Path, fault: Fault | None = None) -> Outcome:
@@ -200,7 +242,14 @@ def released(folder: Path) -> Released:
     )
 
 
-def _run(folder: Path, log: Path, arguments: tuple[str, ...], fault: Fault | None) -> None:
+def _run(
+    folder: Path,
+    log: Path,
+    arguments: tuple[str, ...],
+    fault: Fault | None,
+    environment: dict[str, str],
+) -> None:
+    os.environ.update(environment)
     os.chdir(folder)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 2)

@@ -51,7 +51,7 @@ def trained(
     replicas: int,
     plan: PrivacyPlan,
     *,
-    model: Callable[[], keras.Model] = small_model,
+    model: Callable[[], keras.Model] = linear_model,
     optimizer: Callable[[], keras.optimizers.Optimizer] = lambda: keras.optimizers.SGD(0.5),
     images: np.ndarray = IMAGES,
     fitting: dict[str, Any] | None = None,
@@ -90,11 +90,17 @@ def test_any_number_of_replicas_gives_the_same_weights(chunk: int | None) -> Non
         np.testing.assert_allclose(weights, alone, atol=ROUNDING)
 
 
+def regularized_model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return sequential(layers.Flatten(), layers.Dense(CLASSES, kernel_regularizer="l2"))
+
+
 CASES: dict[str, dict[str, Any]] = {
+    "convolutions": {"model": small_model, "execution": ExecutionSettings(chunk=5)},
     "TF-Privacy's gradients": {"engine": "tf-privacy"},
     "no average": {"averaging_decay": 0},
     "several views": {"augmentation": Augmentation(multiplicity=2, shift=1, flip=True)},
-    "regularised weights": {"model": lambda: small_model(regularizer="l2")},
+    "regularised weights": {"model": regularized_model},
     "Adam with decayed weights": {
         "optimizer": lambda: keras.optimizers.Adam(0.01, weight_decay=0.01)
     },
@@ -124,9 +130,7 @@ def test_metrics_are_those_of_the_whole_sample() -> None:
     )
     assert min(len(plan.batches(IMAGES, LABELS, key=KEY).sample(t)) for t in range(20)) < 2
     fitting = {"validation_data": (IMAGES, LABELS), "validation_batch_size": 7}
-    alone, four = (
-        trained(replicas, plan, model=linear_model, fitting=fitting) for replicas in (0, 4)
-    )
+    alone, four = (trained(replicas, plan, fitting=fitting) for replicas in (0, 4))
 
     assert four.history.history.keys() == alone.history.history.keys() > {"loss", "val_accuracy"}
     for name, values in alone.history.history.items():
@@ -172,7 +176,7 @@ def test_broken_examples_are_counted_over_all_replicas() -> None:
         trained(replicas, plan_of(2), images=images, averaging_decay=0) for replicas in (0, 2)
     )
 
-    assert int(two.discarded_examples.numpy()) == int(alone.discarded_examples.numpy()) > BATCH
+    assert int(two.discarded_examples.numpy()) == int(alone.discarded_examples.numpy()) > 0
 
 
 def test_layers_that_draw_random_numbers_train_on_replicas() -> None:
@@ -201,7 +205,7 @@ def test_what_two_replicas_began_one_ends() -> None:
             self.model.stop_training = self.model.next_update == 3
 
     begun = trained(2, plan, fitting={"callbacks": [StopAtThree()]})
-    ended = private_model(plan, model=small_model(), ledger=begun.ledger)
+    ended = private_model(plan, ledger=begun.ledger)
     restore_training_state(ended, training_state(begun))
     ended.go_on_from(3)
     ended.fit(plan.batches(IMAGES, LABELS, key=KEY), verbose=0)
