@@ -19,8 +19,8 @@ def in_own_graph(function: Callable[..., Result]) -> Callable[..., Result]:
     takes a topological order, but a loop has none: then the order depends on where in memory the
     nodes are, and in one process of a dozen the gradient stayed TensorFlow's own. Where pixels are
     equal, as on a plain background, that gives their gradient to another one of them than oneDNN
-    does: the same sum with another rounding. The graph of a function has no such cycle. A call
-    takes some ten microseconds.
+    does: the same sum with another rounding. The graph of a function has no such cycle. What a
+    call takes could not be measured beside the work on a chunk.
 
     Args:
         function: From tensors to tensors.
