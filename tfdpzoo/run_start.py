@@ -59,12 +59,12 @@ def later_start(
 
     Formal guarantee:
         Updates after the checkpoint are in the ledger already, and somebody may have seen what came
-        of them. With the run's key and in the environment that they were executed in they are
-        executed again with the same samples and noise, and count once: what is released is one
-        execution of each update, and another can differ from it by float32 rounding alone. In
-        another environment it could differ by more, and without the key the noise is another: then
-        the run gets a new key and goes on with the first update that the ledger does not count, so
-        that what was seen before and what is released later are both counted.
+        of them. With the run's key and in the environment that they were executed in they come out
+        bit by bit the same (measured, see docs/durability.md; TensorFlow does not promise it), so
+        they are executed again and count once. Otherwise they would come out with other sums below
+        the same noise, or with other noise: then the run gets a new key and goes on with the first
+        update that the ledger does not count, so that what was seen before and what is released
+        later are both counted.
 
     Args:
         folder: The run's folder.

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.engine import ChunkResult, Engine
+from tfdpzoo.dpsgd.own_graph import in_own_graph
 
 _NO_AUGMENTATION = Augmentation()
 
@@ -38,6 +39,7 @@ def sum_over_chunks(
     Returns:
         The sums over all chunks, and the predictions, losses and norms of the P rows.
     """
+    result_of = in_own_graph(engine.__call__)
     rows = tf.shape(images)[0]
     if draws is None:
         draws = tf.zeros((rows, augmentation.multiplicity, 3), tf.int32)
@@ -53,7 +55,7 @@ def sum_over_chunks(
         return views, augmentation.per_view(labels[chosen]), weights[chosen]
 
     def add_chunk(first: tf.Tensor, sums: list, discarded: tf.Tensor, outputs: tuple) -> tuple:
-        result = engine(*examples_from(first))
+        result = result_of(*examples_from(first))
         sums = [total + part for total, part in zip(sums, result.gradients, strict=True)]
         parts = (result.predictions, result.losses, result.norms)
         outputs = tuple(

@@ -11,6 +11,7 @@ from tfdpzoo.dpsgd.clipping import clip_and_sum
 from tfdpzoo.dpsgd.execution import ENGINES
 from tfdpzoo.dpsgd.losses import PerExampleLoss, mean_of_views
 from tfdpzoo.dpsgd.norms import outside_xla
+from tfdpzoo.dpsgd.own_graph import in_own_graph
 from tfdpzoo.dpsgd.per_example import Differentiate, differentiate
 from tfdpzoo.errors import unknown_name
 
@@ -128,9 +129,11 @@ class TFPrivacyEngine:
     def _sum_of_finite(
         self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        clipped_sum = in_own_graph(self._clipped_sum)
+
         def add_example(index: tf.Tensor, totals: list, discarded: tf.Tensor) -> tuple:
             rows = slice(index * self.views, (index + 1) * self.views)
-            gradients = self._clipped_sum(images[rows], labels[rows], weights[index : index + 1])
+            gradients = clipped_sum(images[rows], labels[rows], weights[index : index + 1])
             finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
             kept = tf.logical_and(finite, weights[index] > 0)
             totals = [

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from tfdpzoo.dpsgd.gradients import Instantiated, PerExampleGradient, RowGradients, total
 from tfdpzoo.dpsgd.losses import PerExampleLoss, mean_of_views
+from tfdpzoo.dpsgd.own_graph import in_own_graph
 from tfdpzoo.dpsgd.rules import rule_for
 from tfdpzoo.dpsgd.rules.fallback import generic_gradients
 
@@ -191,7 +192,7 @@ def differentiate_one_by_one(
     if seed_generators(model):
         # Vectorised, all examples would share one draw of a dropout mask.
         signature = ([tf.float32] * len(variables), tf.float32, tf.float32)
-        results = tf.map_fn(one_example, examples, fn_output_signature=signature)
+        results = tf.map_fn(in_own_graph(one_example), examples, fn_output_signature=signature)
     else:
         results = tf.vectorized_map(one_example, examples)
     gradients, predictions, losses = results
