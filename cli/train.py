@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from tfdpzoo.checkpoint_interval import DEFAULT_INTERVAL, CheckpointInterval
 from tfdpzoo.cli import options
 from tfdpzoo.errors import InputError
+from tfdpzoo.memory import parse_memory
 from tfdpzoo.overrides import parse_assignments
 from tfdpzoo.recipe import Recipe
 from tfdpzoo.zoo import catalog
@@ -37,6 +38,7 @@ class TrainingOrder:
         destination: The version's folder; None for a run without privacy.
         runs: The folder of all runs.
         data_dir: As `tfdpzoo.data.load` takes it.
+        memory_limit: As `tfdpzoo.data.load` takes it.
         engine: The gradient engine.
         initialization_seed: Of the initial weights; public.
         insecure_seed: Of sampling and noise, for tests.
@@ -52,6 +54,7 @@ class TrainingOrder:
     destination: Path | None
     runs: Path
     data_dir: Path | None
+    memory_limit: int | None
     engine: str
     initialization_seed: int | None
     insecure_seed: int | None
@@ -77,6 +80,7 @@ class ResumeOrder:
         more_epochs: How many epochs more than planned; None for the rest of the plan.
         epsilon: The new target; None for the present one.
         data_dir: Where the data lies now; None for where it lay.
+        memory_limit: How many bytes images may take now; None for what the run was given before.
         record: The table of results to append to.
         as_json: Whether stdout is for JSON.
         command: What was typed.
@@ -89,6 +93,7 @@ class ResumeOrder:
     more_epochs: float | None
     epsilon: float | None
     data_dir: Path | None
+    memory_limit: int | None
     record: Path | None
     as_json: bool
     command: str
@@ -112,6 +117,7 @@ Examples:
 @options.delta
 @options.dataset
 @options.data_dir
+@options.memory_limit
 @options.image_size
 @options.recipe
 @options.assignments
@@ -136,6 +142,7 @@ def train(
     delta: float | None,
     dataset: str | None,
     data_dir: Path | None,
+    memory_limit: str | None,
     image_size: int | None,
     recipe_name: str | None,
     assignments: tuple[str, ...],
@@ -162,6 +169,7 @@ def train(
     Ctrl-C and SIGTERM let the update end, save the run and say how to go on.
     """
     interval = CheckpointInterval.parse(checkpoint_every)
+    limit = None if memory_limit is None else parse_memory(memory_limit)
     if resume is not None:
         _resume(
             ResumeOrder(
@@ -169,6 +177,7 @@ def train(
                 more_epochs=_more_epochs(more_epochs),
                 epsilon=epsilon,
                 data_dir=data_dir,
+                memory_limit=limit,
                 record=record,
                 as_json=as_json,
                 command=command,
@@ -201,6 +210,7 @@ def train(
         destination=None if no_dp else _destination(out, recipe),
         runs=runs,
         data_dir=data_dir,
+        memory_limit=limit,
         engine=engine,
         initialization_seed=seed,
         insecure_seed=insecure_seed,

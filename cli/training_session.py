@@ -23,6 +23,7 @@ from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
 from tfdpzoo.interruption import StopRequest, stop_on_signals
+from tfdpzoo.memory import memory_in_words
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.privacy.statement import round_up
 from tfdpzoo.recipe import Recipe
@@ -79,6 +80,7 @@ def run_training(order: TrainingOrder) -> None:
                 return
             record = RunRecord.new(
                 data_dir=order.data_dir,
+                memory_limit=order.memory_limit,
                 destination=order.destination,
                 engine=order.engine,
                 initialization_seed=order.initialization_seed,
@@ -121,7 +123,13 @@ def resume_training(resumed: ResumeOrder) -> None:
             same_environment=record.environment == environment,
             notify=lambda sentence: say(console, sentence, style="yellow"),
         )
-        record = dataclasses.replace(record, plan=plan, environment=environment, model=None)
+        record = dataclasses.replace(
+            record,
+            memory_limit=order.memory_limit,
+            plan=plan,
+            environment=environment,
+            model=None,
+        )
         record.write(folder.record)
         session = _Session(order, job, folder, console, stop)
         _train(session, record, free_version(Path(record.destination)), start)
@@ -141,7 +149,10 @@ class _Session:
 def _load(order: TrainingOrder, console: Console) -> ImageDataset:
     with busy(console, f"reading {order.recipe.dataset}"):
         return data.load(
-            order.recipe.dataset, data_dir=order.data_dir, image_size=order.recipe.image_size
+            order.recipe.dataset,
+            data_dir=order.data_dir,
+            image_size=order.recipe.image_size,
+            memory_limit=order.memory_limit,
         )
 
 
@@ -183,6 +194,7 @@ def _order_of(record: RunRecord, resumed: ResumeOrder, folder: RunFolder) -> Tra
         destination=Path(record.destination),
         runs=folder.path.parent,
         data_dir=resumed.data_dir or recorded,
+        memory_limit=resumed.memory_limit or record.memory_limit,
         engine=record.engine,
         initialization_seed=record.initialization_seed,
         insecure_seed=record.insecure_seed,
@@ -315,6 +327,7 @@ def _plan_rows(
             f"{dataset.name}: {dataset.examples:,} training and {len(dataset.test_images):,} test "
             f"images of {shape}, {dataset.classes} classes",
         ),
+        *_reading_rows(dataset),
         (
             "model",
             f"{recipe.model}, recipe {recipe.name}, {job.model.count_params():,} parameters",
@@ -333,6 +346,13 @@ def _plan_rows(
     if destination is not None:
         rows += [("model goes to", f"{destination}/")]
     return rows
+
+
+def _reading_rows(dataset: ImageDataset) -> list[tuple[str, str]]:
+    if dataset.in_memory:
+        return []
+    size = memory_in_words(dataset.decoded_bytes)
+    return [("images", f"read when they are used: decoded, all would take {size}")]
 
 
 def _seed_class(order: TrainingOrder) -> str:

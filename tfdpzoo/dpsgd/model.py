@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfdpzoo.data.streams import original_errors
 from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.averaging import WeightAverage
 from tfdpzoo.dpsgd.bookkeeping import Bookkeeping, ShortEpoch, usable_callbacks
@@ -203,7 +204,7 @@ class PrivateModel(keras.Model):
 
         Raises:
             InputError: Anything but Poisson samples of this plan is given, the plan's updates are
-                used up, or labels do not fit the model.
+                used up, labels do not fit the model, or an image cannot be read.
         """
         self._require_ready()
         self._require_poisson(batches, *misplaced)
@@ -229,7 +230,7 @@ class PrivateModel(keras.Model):
         self._require_fitting_labels(batches.labels)
         if batches.key.reproducible:
             self._weaknesses.add(_FIXED_SEED)
-        with full_float32():
+        with full_float32(), original_errors():
             execution = self._settled_execution(batches.labels)
             return super().fit(
                 batches.dataset(first, execution.padding, self.augmentation),
@@ -274,7 +275,7 @@ class PrivateModel(keras.Model):
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluates as Keras does, with the weights that are released."""
-        with self.released_weights():
+        with self.released_weights(), original_errors():
             return super().evaluate(*args, **kwargs)
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
