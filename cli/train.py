@@ -38,7 +38,6 @@ class TrainingOrder:
         destination: The version's folder; None for a run without privacy.
         runs: The folder of all runs.
         data_dir: As `tfdpzoo.data.load` takes it.
-        memory_limit: As `tfdpzoo.data.load` takes it.
         engine: The gradient engine.
         initialization_seed: Of the initial weights; public.
         insecure_seed: Of sampling and noise, for tests.
@@ -48,13 +47,13 @@ class TrainingOrder:
         checkpoint_every: The interval between checkpoints.
         keep_checkpoints: How many are kept.
         patience: After how many updates in a row without a finite loss the run stops.
+        memory_limit: As `tfdpzoo.data.load` takes it.
     """
 
     recipe: Recipe
     destination: Path | None
     runs: Path
     data_dir: Path | None
-    memory_limit: int | None
     engine: str
     initialization_seed: int | None
     insecure_seed: int | None
@@ -64,6 +63,7 @@ class TrainingOrder:
     checkpoint_every: CheckpointInterval = DEFAULT_INTERVAL
     keep_checkpoints: int = 2
     patience: int = 10
+    memory_limit: int | None = None
 
     @property
     def private(self) -> bool:
@@ -210,7 +210,6 @@ def train(
         destination=None if no_dp else _destination(out, recipe),
         runs=runs,
         data_dir=data_dir,
-        memory_limit=limit,
         engine=engine,
         initialization_seed=seed,
         insecure_seed=insecure_seed,
@@ -220,6 +219,7 @@ def train(
         checkpoint_every=interval,
         keep_checkpoints=keep_checkpoints,
         patience=patience,
+        memory_limit=limit,
     )
     _check_places(order)
     from tfdpzoo.cli.tensorflow_startup import start_tensorflow

@@ -194,7 +194,6 @@ def _order_of(record: RunRecord, resumed: ResumeOrder, folder: RunFolder) -> Tra
         destination=Path(record.destination),
         runs=folder.path.parent,
         data_dir=resumed.data_dir or recorded,
-        memory_limit=resumed.memory_limit or record.memory_limit,
         engine=record.engine,
         initialization_seed=record.initialization_seed,
         insecure_seed=record.insecure_seed,
@@ -204,6 +203,7 @@ def _order_of(record: RunRecord, resumed: ResumeOrder, folder: RunFolder) -> Tra
         checkpoint_every=resumed.checkpoint_every,
         keep_checkpoints=resumed.keep_checkpoints,
         patience=resumed.patience,
+        memory_limit=resumed.memory_limit or record.memory_limit,
     )
 
 
