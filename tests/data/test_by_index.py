@@ -70,10 +70,9 @@ def test_photographs(shared_data):
     assert_same(by_index, in_memory)
 
 
-@pytest.mark.parametrize("name", ["cifar10", "mnist"])
-def test_published_data_sets(shared_data, name):
-    by_index = load(name, data_dir=shared_data / "tfds", memory_limit=2**20)
-    in_memory = load(name, data_dir=shared_data / "tfds")
+def test_a_published_data_set(shared_data):
+    by_index = load("cifar10", data_dir=shared_data / "tfds", memory_limit=2**20)
+    in_memory = load("cifar10", data_dir=shared_data / "tfds")
     np.testing.assert_array_equal(by_index.train_labels, in_memory.train_labels)
     np.testing.assert_array_equal(by_index.test_labels, in_memory.test_labels)
     some = np.random.default_rng(0).integers(0, 10_000, 200)
