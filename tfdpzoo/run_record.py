@@ -21,7 +21,7 @@ from tfdpzoo.privacy import strict_json
 from tfdpzoo.privacy.provenance import Provenance
 
 _FORMAT = "tfdpzoo run 1"
-_BYTES_AT_ONCE = 1 << 24
+_BYTES_AT_ONCE = 1 << 22
 
 
 @dataclasses.dataclass(frozen=True)

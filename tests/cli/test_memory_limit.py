@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from image_sources import TRAIN, write_folder
 
@@ -15,7 +16,7 @@ from tfdpzoo.privacy.ledger import Ledger
 
 SMALL = (
     *("train", "smoothnet", "--epsilon", "7", "--delta", "1e-3", "--dataset", "photos"),
-    *("--set", "width=1", "--set", "batch_size=6", "--set", "epochs=2"),
+    *("--set", "width=1", "--set", "depth=1", "--set", "batch_size=6", "--set", "epochs=2"),
     *("--seed", "0", "--insecure-seed", "1", "--checkpoint-every", "1"),
 )
 UPDATES = 10
@@ -42,8 +43,6 @@ def _image_first_sampled_at(update: int) -> int:
     plan = PrivacyPlan.from_noise_multiplier(
         noise_multiplier=5.0, delta=1e-3, examples=TRAIN, batch_size=6, updates=UPDATES
     )
-    import numpy as np
-
     batches = plan.batches(np.zeros((TRAIN, 1, 1, 1)), np.zeros(TRAIN, int), SecretKey.from_seed(1))
     before = {int(index) for each in range(update) for index in batches.sample(each)}
     return next(int(index) for index in batches.sample(update) if int(index) not in before)
@@ -52,7 +51,7 @@ def _image_first_sampled_at(update: int) -> int:
 def test_a_run_that_a_damaged_image_ended_goes_on_when_it_is_repaired(
     program, tmp_path: Path, monkeypatch
 ) -> None:
-    """The end is that of a run that had all images in memory."""
+    """The end is that of a run that had all images in memory; then it goes on with another limit."""
     write_folder(tmp_path)
     whole = program(*SMALL, "--out", "whole", "--json")
     assert whole.code == 0, whole.err
@@ -95,13 +94,8 @@ def test_a_run_that_a_damaged_image_ended_goes_on_when_it_is_repaired(
     by_index, in_memory = program(*evaluate, "--memory-limit", "2KB"), program(*evaluate)
     assert (by_index.code, by_index.out) == (0, in_memory.out)
 
-
-def test_a_run_that_goes_on_may_get_another_limit(program, tmp_path: Path) -> None:
-    write_folder(tmp_path)
-    assert program(*SMALL, "--out", "models", "--memory-limit", "2KB").code == 0
-    (run,) = (tmp_path / "runs").iterdir()
     more = ("--epochs", "+1", "--epsilon", "9", "--memory-limit", "1MiB", "--json")
-    resumed = program("train", "--resume", run, *more)
-    assert resumed.code == 0, resumed.err
-    assert "read when they are used" not in resumed.err
+    longer = program("train", "--resume", run, *more)
+    assert longer.code == 0, longer.err
+    assert "read when they are used" not in longer.err
     assert json.loads((run / "run.json").read_text())["memory_limit"] == 2**20

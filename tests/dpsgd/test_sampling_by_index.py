@@ -61,11 +61,7 @@ def test_every_source_gives_the_same_batches_bit_for_bit(write, tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
-@given(
-    seed=st.integers(0, 2**32),
-    batch_size=st.sampled_from([1, 6, TRAIN]),
-    multiple=st.integers(1, 40),
-)
+@given(st.integers(0, 2**32), st.sampled_from([1, 6, TRAIN]), st.integers(1, 40))
 def test_any_key_and_any_batch_give_the_same(seed, batch_size, multiple):
     key = SecretKey.from_seed(seed)
     for update in (0, UPDATES - 1):
