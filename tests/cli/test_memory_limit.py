@@ -51,7 +51,7 @@ def _image_first_sampled_at(update: int) -> int:
 def test_a_run_that_a_damaged_image_ended_goes_on_when_it_is_repaired(
     program, tmp_path: Path, monkeypatch
 ) -> None:
-    """The end is that of a run that had all images in memory; then it goes on with another limit."""
+    """It ends as a run with all images in memory does, and goes on with another limit."""
     write_folder(tmp_path)
     whole = program(*SMALL, "--out", "whole", "--json")
     assert whole.code == 0, whole.err
