@@ -46,4 +46,5 @@ def test_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
 
     assert found.returncode == 0, found.stderr
     _, little, much = map(int, found.stdout.split())
-    assert much - little < LIMIT, found.stdout
+    # Data in memory would be ten limits; each run leaves its graphs behind, however much it reads.
+    assert much - little < 3 * LIMIT, found.stdout

@@ -36,7 +36,9 @@ def test_a_bad_amount_is_refused(refused, command: str, text: str) -> None:
 def test_an_amount_below_an_image_is_refused(refused, tmp_path: Path) -> None:
     write_folder(tmp_path)
     said = refused(*SMALL, "--memory-limit", "100B")
-    assert "The images of photos do not fit into memory" in said
+    assert said == (
+        "The images of photos do not fit into memory: a single one takes 144 B, the limit is 100 B."
+    )
 
 
 def _image_first_sampled_at(update: int) -> int:

@@ -61,7 +61,8 @@ def load(
         return _load(name, data_dir, image_size, memory_limit)
     except MemoryError as error:
         advice = "" if image_size is None else f"; make the image size of {image_size} smaller"
-        raise InputError(f"The images of {name} do not fit into memory{advice}.") from error
+        reason = f": {error}" if str(error) else ""
+        raise InputError(f"The images of {name} do not fit into memory{advice}{reason}.") from error
 
 
 def _load(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tfdpzoo.data.aligned import aligned_zeros
 from tfdpzoo.data.images import resize_images
-from tfdpzoo.memory import default_memory_limit
+from tfdpzoo.memory import default_memory_limit, memory_in_words
 
 # Enough that small images are not outweighed by handing them to a thread.
 _IMAGES_A_TASK = 8
@@ -163,8 +163,11 @@ def are_within(limit: int | None, shapes: Sequence[Sequence[int]]) -> bool:
         MemoryError: Not even a single image fits.
     """
     limit = default_memory_limit() if limit is None else limit
-    if any(math.prod(shape[1:]) > limit for shape in shapes):
-        raise MemoryError
+    largest = max(math.prod(shape[1:]) for shape in shapes)
+    if largest > limit:
+        raise MemoryError(
+            f"a single one takes {memory_in_words(largest)}, the limit is {memory_in_words(limit)}"
+        )
     return sum(math.prod(shape) for shape in shapes) <= limit
 
 
