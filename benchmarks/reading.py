@@ -30,7 +30,7 @@ _CLASSES = 10
 
 @click.command()
 @click.option("--batch", type=click.IntRange(1), default=256, show_default=True)
-@click.option("--updates", type=click.IntRange(3), default=8, show_default=True)
+@click.option("--updates", type=click.IntRange(3), default=30, show_default=True)
 @click.option("--side", type=click.IntRange(8), default=128, show_default=True, help="In pixels.")
 @click.option(
     "--limit", type=click.IntRange(1), default=64, show_default=True, help="In MiB; data is ten."
