@@ -10,6 +10,7 @@ import click
 from tfdpzoo.cli import options
 from tfdpzoo.cli.console import facts, open_console, print_json, say
 from tfdpzoo.errors import InputError
+from tfdpzoo.memory import parse_memory
 
 _EXAMPLES = """\b
 Example:
@@ -22,12 +23,14 @@ Example:
 @options.dataset
 @options.data_dir
 @options.image_size
+@options.memory_limit
 @options.as_json
 def evaluate(
     path: Path,
     dataset: str | None,
     data_dir: Path | None,
     image_size: int | None,
+    memory_limit: str | None,
     as_json: bool,
 ) -> None:
     """Measure a model on the test images of a data set.
@@ -36,6 +39,7 @@ def evaluate(
     """
     if dataset is None:
         raise InputError("Give --dataset, whose test images the model is measured on.")
+    limit = None if memory_limit is None else parse_memory(memory_limit)
     from tfdpzoo.version_folder import find_version
 
     folder = find_version(path)
@@ -45,7 +49,7 @@ def evaluate(
     from tfdpzoo import data
     from tfdpzoo.evaluation import evaluate_saved_model
 
-    loaded = data.load(dataset, data_dir=data_dir, image_size=image_size)
+    loaded = data.load(dataset, data_dir=data_dir, image_size=image_size, memory_limit=limit)
     found = evaluate_saved_model(folder, loaded.test_images, loaded.test_labels)
     classes = dict(zip(loaded.class_names, found.per_class_accuracy, strict=False))
     if as_json:

@@ -44,15 +44,21 @@ def tell_where_to_start(
 
 
 def follow_training(
-    strategy: tf.distribute.Strategy, cluster: Cluster, data_dir: Path | None, console: Console
+    strategy: tf.distribute.Strategy,
+    cluster: Cluster,
+    console: Console,
+    *,
+    data_dir: Path | None,
+    memory_limit: int | None,
 ) -> None:
     """Trains as the first worker says: its recipe, its plan, its key, from its run's folder.
 
     Args:
         strategy: Of several workers.
         cluster: Which of them this is.
-        data_dir: Where the data lies on this machine; None for where it lies on the first.
         console: Where to print.
+        data_dir: Where the data lies on this machine; None for where it lies on the first.
+        memory_limit: How many bytes images may take here; None for as many as on the first.
 
     Raises:
         InputError: The run's folder or the data cannot be read here, the data is not the first
@@ -66,7 +72,10 @@ def follow_training(
     recipe = Recipe.from_toml(folder.recipe)
     with busy(console, f"reading {recipe.dataset}"):
         dataset = data.load(
-            recipe.dataset, data_dir=data_dir or record.data_dir, image_size=recipe.image_size
+            recipe.dataset,
+            data_dir=data_dir or record.data_dir,
+            image_size=recipe.image_size,
+            memory_limit=memory_limit or record.memory_limit,
         )
     record.require_same_data(dataset)
     checkpoints = CheckpointFolder(folder.checkpoints, record.run)

@@ -35,6 +35,13 @@ data_dir = click.option(
     metavar="FOLDER",
     help="Where TensorFlow Datasets keeps its prepared data.",
 )
+memory_limit = click.option(
+    "--memory-limit",
+    metavar="SIZE",
+    help="How much memory decoded images may take, such as 256MiB or 2GB; above that each is read "
+    "from its file whenever it is used, which changes no result.  [default: half of the free "
+    "memory]",
+)
 image_size = click.option(
     "--image-size",
     type=int,

@@ -16,6 +16,7 @@ from tfdpzoo.checkpoint_interval import DEFAULT_INTERVAL, CheckpointInterval
 from tfdpzoo.cli import options
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.errors import InputError
+from tfdpzoo.memory import parse_memory
 from tfdpzoo.overrides import parse_assignments
 from tfdpzoo.recipe import Recipe
 from tfdpzoo.zoo import catalog
@@ -49,6 +50,7 @@ class TrainingOrder:
         checkpoint_every: The interval between checkpoints.
         keep_checkpoints: How many are kept.
         patience: After how many updates in a row without a finite loss the run stops.
+        memory_limit: As `tfdpzoo.data.load` takes it.
     """
 
     recipe: Recipe
@@ -66,6 +68,7 @@ class TrainingOrder:
     checkpoint_every: CheckpointInterval = DEFAULT_INTERVAL
     keep_checkpoints: int = 2
     patience: int = 10
+    memory_limit: int | None = None
 
     @property
     def private(self) -> bool:
@@ -84,6 +87,7 @@ class ResumeOrder:
         data_dir: Where the data lies now; None for where it lay.
         strategy: Where to train now; None for where it was trained.
         replicas: How many now; None for as many as then.
+        memory_limit: How many bytes images may take now; None for what the run was given before.
         record: The table of results to append to.
         as_json: Whether stdout is for JSON.
         command: What was typed.
@@ -98,6 +102,7 @@ class ResumeOrder:
     data_dir: Path | None
     strategy: str | None
     replicas: int | None
+    memory_limit: int | None
     record: Path | None
     as_json: bool
     command: str
@@ -121,6 +126,7 @@ Examples:
 @options.delta
 @options.dataset
 @options.data_dir
+@options.memory_limit
 @options.image_size
 @options.recipe
 @options.assignments
@@ -147,6 +153,7 @@ def train(
     delta: float | None,
     dataset: str | None,
     data_dir: Path | None,
+    memory_limit: str | None,
     image_size: int | None,
     recipe_name: str | None,
     assignments: tuple[str, ...],
@@ -175,6 +182,7 @@ def train(
     Ctrl-C and SIGTERM let the update end, save the run and say how to go on.
     """
     interval = CheckpointInterval.parse(checkpoint_every)
+    limit = None if memory_limit is None else parse_memory(memory_limit)
     if resume is not None:
         _resume(
             ResumeOrder(
@@ -184,6 +192,7 @@ def train(
                 data_dir=data_dir,
                 strategy=strategy,
                 replicas=replicas,
+                memory_limit=limit,
                 record=record,
                 as_json=as_json,
                 command=command,
@@ -227,6 +236,7 @@ def train(
         checkpoint_every=interval,
         keep_checkpoints=keep_checkpoints,
         patience=patience,
+        memory_limit=limit,
     )
     _check_places(order)
     from tfdpzoo.cli.tensorflow_startup import start_tensorflow

@@ -27,6 +27,7 @@ from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
 from tfdpzoo.interruption import StopRequest, stop_on_signals
+from tfdpzoo.memory import memory_in_words
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.privacy.statement import round_up
 from tfdpzoo.recipe import Recipe
@@ -75,7 +76,13 @@ def run_training(order: TrainingOrder) -> None:
     strategy = make_strategy(order.strategy, order.replicas)
     cluster = cluster_of(strategy)
     if cluster is not None and not cluster.leads:
-        follow_training(strategy, cluster, order.data_dir, console)
+        follow_training(
+            strategy,
+            cluster,
+            console,
+            data_dir=order.data_dir,
+            memory_limit=order.memory_limit,
+        )
         return
     with stop_on_signals() as stop:
         dataset = _load(order, console)
@@ -90,6 +97,7 @@ def run_training(order: TrainingOrder) -> None:
                 return
             record = RunRecord.new(
                 data_dir=order.data_dir,
+                memory_limit=order.memory_limit,
                 destination=order.destination,
                 engine=order.engine,
                 strategy=order.strategy,
@@ -124,7 +132,13 @@ def resume_training(resumed: ResumeOrder) -> None:
     strategy = make_strategy(*_strategy_of(recorded, resumed))
     cluster = cluster_of(strategy)
     if cluster is not None and not cluster.leads:
-        follow_training(strategy, cluster, resumed.data_dir, console)
+        follow_training(
+            strategy,
+            cluster,
+            console,
+            data_dir=resumed.data_dir,
+            memory_limit=resumed.memory_limit,
+        )
         return
     with stop_on_signals() as stop, locked(folder.lock):
         record = RunRecord.read(folder.record)
@@ -142,6 +156,7 @@ def resume_training(resumed: ResumeOrder) -> None:
         )
         record = dataclasses.replace(
             record,
+            memory_limit=order.memory_limit,
             plan=plan,
             strategy=order.strategy,
             replicas=order.replicas,
@@ -170,7 +185,10 @@ class _Session:
 def _load(order: TrainingOrder, console: Console) -> ImageDataset:
     with busy(console, f"reading {order.recipe.dataset}"):
         return data.load(
-            order.recipe.dataset, data_dir=order.data_dir, image_size=order.recipe.image_size
+            order.recipe.dataset,
+            data_dir=order.data_dir,
+            image_size=order.recipe.image_size,
+            memory_limit=order.memory_limit,
         )
 
 
@@ -236,6 +254,7 @@ def _order_of(record: RunRecord, resumed: ResumeOrder, folder: RunFolder) -> Tra
         checkpoint_every=resumed.checkpoint_every,
         keep_checkpoints=resumed.keep_checkpoints,
         patience=resumed.patience,
+        memory_limit=resumed.memory_limit or record.memory_limit,
     )
 
 
@@ -359,6 +378,7 @@ def _plan_rows(
             f"{dataset.name}: {dataset.examples:,} training and {len(dataset.test_images):,} test "
             f"images of {shape}, {dataset.classes} classes",
         ),
+        *_reading_rows(dataset),
         (
             "model",
             f"{recipe.model}, recipe {recipe.name}, {job.model.count_params():,} parameters",
@@ -378,6 +398,13 @@ def _plan_rows(
     if destination is not None:
         rows += [("model goes to", f"{destination}/")]
     return rows
+
+
+def _reading_rows(dataset: ImageDataset) -> list[tuple[str, str]]:
+    if dataset.in_memory:
+        return []
+    size = memory_in_words(dataset.decoded_bytes)
+    return [("images", f"read when they are used: decoded, all would take {size}")]
 
 
 def _seed_class(order: TrainingOrder) -> str:

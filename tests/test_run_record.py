@@ -29,6 +29,7 @@ def record(tmp_path: Path) -> RunRecord:
     (tmp_path / "recipe.toml").write_text("name = 'a'\n")
     return RunRecord.new(
         data_dir=None,
+        memory_limit=1 << 20,
         destination=Path("saved_models/a/1"),
         engine="fast",
         initialization_seed=3,

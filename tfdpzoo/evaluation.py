@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfdpzoo.data.indexed import IndexedImages, in_blocks
 from tfdpzoo.errors import InputError
 from tfdpzoo.version_folder import find_version
 
@@ -31,14 +32,17 @@ class Evaluation:
 
 
 def evaluate_saved_model(
-    path: str | Path, images: np.ndarray, labels: np.ndarray, batch_size: int = 256
+    path: str | Path,
+    images: np.ndarray | IndexedImages,
+    labels: np.ndarray,
+    batch_size: int = 256,
 ) -> Evaluation:
     """Measures an exported model on test images.
 
     Args:
         path: A version's folder, or a model's folder, of which the newest version is taken.
         images: Raw pixels from 0 to 255, `[examples, height, width, channels]`, as the model's
-            signature takes them.
+            signature takes them: an array, or images that are read by index.
         labels: Class numbers, integers, `[examples]`.
         batch_size: Images at a time; the result does not depend on it.
 
@@ -46,17 +50,18 @@ def evaluate_saved_model(
         The evaluation.
 
     Raises:
-        InputError: There is no such model at `path`, or images and labels do not fit it.
+        InputError: There is no such model at `path`, images and labels do not fit it, or an image
+            cannot be read.
 
     Example:
         >>> evaluate_saved_model("saved_models/smoothnet", images, labels)  # doctest: +SKIP
         Evaluation(accuracy=0.972, loss=0.118, examples=360, per_class_accuracy=(...))
     """
-    images, labels = np.asarray(images), np.asarray(labels)
+    images = images if isinstance(images, IndexedImages) else np.asarray(images)
+    labels = np.asarray(labels)
     _model, serve = _load(find_version(path))
     _check(images, labels, serve, batch_size)
-    starts = range(0, len(images), batch_size)
-    batches = (images[start : start + batch_size].astype(np.float32) for start in starts)
+    batches = (block.astype(np.float32) for block in in_blocks(images, batch_size))
     logits = np.concatenate([serve(images=tf.constant(batch))["logits"] for batch in batches])
     correct = logits.argmax(axis=1) == labels
     classes = logits.shape[1]
@@ -85,7 +90,9 @@ def _load(folder: Path) -> tuple[Any, Any]:
     return loaded, serve
 
 
-def _check(images: np.ndarray, labels: np.ndarray, serve: Any, batch_size: int) -> None:
+def _check(
+    images: np.ndarray | IndexedImages, labels: np.ndarray, serve: Any, batch_size: int
+) -> None:
     shape = tuple(serve.structured_input_signature[1]["images"].shape[1:])
     classes = serve.structured_outputs["logits"].shape[1]
     if images.shape[1:] != shape or images.dtype.kind not in "uif":
@@ -107,6 +114,8 @@ def _check(images: np.ndarray, labels: np.ndarray, serve: Any, batch_size: int) 
         )
     if batch_size < 1:
         raise InputError(f"A batch size of {batch_size} is too small; give at least 1.")
+    if isinstance(images, IndexedImages):
+        return  # Bytes are from 0 to 255.
     least, most = float(images.min()), float(images.max())
     if not (least >= 0 and most <= 255):
         raise InputError(

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdpzoo.data import ImageDataset
+from tfdpzoo.data.indexed import in_blocks
 from tfdpzoo.distribution import describe
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.durable_file import replace_durably
@@ -21,6 +22,7 @@ from tfdpzoo.privacy import strict_json
 from tfdpzoo.privacy.provenance import Provenance
 
 _FORMAT = "tfdpzoo run 1"
+_BYTES_AT_ONCE = 1 << 22
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,7 @@ class RunRecord:
         format: Of this record.
         run: The run's identity, random.
         data_dir: As `tfdpzoo.data.load` takes it.
+        memory_limit: As `tfdpzoo.data.load` takes it; it changes nothing of what is released.
         destination: The version's folder of the model.
         engine: The gradient engine.
         strategy: Where it is trained, see `tfdpzoo.distribution`.
@@ -50,6 +53,7 @@ class RunRecord:
     format: str
     run: str
     data_dir: str | None
+    memory_limit: int | None
     destination: str
     engine: str
     strategy: str
@@ -68,6 +72,7 @@ class RunRecord:
         cls,
         *,
         data_dir: Path | None,
+        memory_limit: int | None,
         destination: Path,
         engine: str,
         strategy: str,
@@ -84,6 +89,7 @@ class RunRecord:
 
         Args:
             data_dir: As `tfdpzoo.data.load` takes it.
+            memory_limit: As `tfdpzoo.data.load` takes it.
             destination: The version's folder of the model.
             engine: The gradient engine.
             strategy: Where it is trained.
@@ -101,6 +107,7 @@ class RunRecord:
             format=_FORMAT,
             run=run,
             data_dir=None if data_dir is None else str(data_dir.absolute()),
+            memory_limit=memory_limit,
             destination=str(destination.absolute()),
             engine=engine,
             strategy=strategy,
@@ -181,13 +188,18 @@ def digest_of_file(path: Path) -> str:
 def digest_of_data(dataset: ImageDataset, run: str) -> str:
     """Returns a digest of the training data that differs from run to run.
 
-    So nobody who sees the digests of two runs can tell that they used the same images.
+    So nobody who sees the digests of two runs can tell that they used the same images. Images that
+    are read by index have the digest of the same images in memory.
+
+    Raises:
+        InputError: An image cannot be read.
     """
     digest = hashlib.blake2b(key=run.encode(), digest_size=32)
     images, labels = dataset.train_images, dataset.train_labels
     digest.update(f"{images.shape} {images.dtype} {dataset.class_names}\n".encode())
     digest.update(labels.tobytes())
-    digest.update(np.ascontiguousarray(images).data)
+    for block in in_blocks(images, max(1, _BYTES_AT_ONCE * len(images) // images.nbytes)):
+        digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()
 
 

@@ -18,7 +18,8 @@ from tfdpzoo.checkpoint import CheckpointFolder
 from tfdpzoo.checkpoint_interval import DEFAULT_INTERVAL, CheckpointInterval
 from tfdpzoo.checkpointing import Checkpointing
 from tfdpzoo.cluster import cluster_of, lost_workers_told
-from tfdpzoo.data import ImageDataset
+from tfdpzoo.data import ImageDataset, IndexedImages
+from tfdpzoo.data.streams import batches_in_order, original_errors
 from tfdpzoo.divergence import DEFAULT_PATIENCE, DivergedError, DivergenceWatch
 from tfdpzoo.dpsgd.execution import ExecutionSettings
 from tfdpzoo.dpsgd.model import PrivateModel
@@ -216,7 +217,7 @@ def train(
     Raises:
         InputError: The destination exists or cannot be written, the model mixes examples, training
             diverged before there was a checkpoint, a checkpoint cannot be written, or a chunk does
-            not fit into memory.
+            not fit into memory, or an image cannot be read.
         TrainingStoppedError: `stop` was asked to, and a checkpoint is written.
     """
     check_destination(destination)
@@ -351,13 +352,7 @@ def _measured(job: TrainingJob, private: PrivateModel, log: MetricsLog) -> tuple
     if log.rows and log.rows[-1].updates == int(private.executed_updates.numpy()):
         last = _last_row(log)
         return last.test_accuracy, last.test_loss
-    found = private.evaluate(
-        job.dataset.test_images,
-        job.dataset.test_labels,
-        batch_size=TEST_BATCH_SIZE,
-        verbose=0,
-        return_dict=True,
-    )
+    found = private.evaluate(**_test_examples(job), verbose=0, return_dict=True)
     return float(found["accuracy"]), float(found["loss"])
 
 
@@ -382,7 +377,7 @@ def train_without_privacy(
         observers: Called at the end of each epoch.
 
     Raises:
-        InputError: Training diverged, or a batch does not fit into memory.
+        InputError: Training diverged, a batch does not fit into memory, or an image cannot be read.
     """
     batches = job.plan.batches(job.dataset.train_images, job.dataset.train_labels)
     optimizer = _optimizer(job)
@@ -390,7 +385,11 @@ def train_without_privacy(
     job.model.compile(optimizer=optimizer, loss=_loss(), metrics=["accuracy"], jit_compile=False)
     log = _log(job, folder, None, observers, None)
     began = time.monotonic()
-    with _drawn_at_the_end(job, log, folder, "not private"), _enough_memory():
+    with (
+        _drawn_at_the_end(job, log, folder, "not private"),
+        _enough_memory(),
+        original_errors(),
+    ):
         job.model.fit(
             _views(batches.dataset(0, augmentation=job.recipe.augmentation), job.recipe).repeat(),
             epochs=job.epochs,
@@ -467,11 +466,22 @@ def _log(
 
 
 def _validation(job: TrainingJob) -> dict[str, Any]:
+    examples = _test_examples(job)
+    if "y" not in examples:
+        return {"validation_data": examples["x"], "verbose": 0}
     return {
-        "validation_data": (job.dataset.test_images, job.dataset.test_labels),
-        "validation_batch_size": TEST_BATCH_SIZE,
+        "validation_data": (examples["x"], examples["y"]),
+        "validation_batch_size": examples["batch_size"],
         "verbose": 0,
     }
+
+
+def _test_examples(job: TrainingJob) -> dict[str, Any]:
+    """What Keras evaluates on: arrays, or batches of images that are read by index."""
+    images, labels = job.dataset.test_images, job.dataset.test_labels
+    if isinstance(images, IndexedImages):
+        return {"x": batches_in_order(images, labels, TEST_BATCH_SIZE)}
+    return {"x": images, "y": labels, "batch_size": TEST_BATCH_SIZE}
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from image_sources import store_as
 
 from tfdpzoo.data import tensorflow_datasets as module
 from tfdpzoo.data.tensorflow_datasets import NAMES, load_tensorflow_dataset
@@ -14,39 +15,6 @@ WAYS_OUT = (
     r"\(1\) give --data-dir the folder .*; \(2\) run `tfds build {full_name} --data_dir .*` once "
     r"where there is a network; \(3\) use --dataset digits"
 )
-
-
-def store_as(name, data_dir, splits, *, shape, config=None, version="1.0.0"):
-    """Prepares a small data set in TFDS' form from {"train": {"image": [...], "label": [...]}}."""
-    import tensorflow as tf
-    import tensorflow_datasets as tfds
-
-    def split(columns):
-        return tf.data.Dataset.from_generator(
-            lambda: (
-                {"image": image, "label": label}
-                for image, label in zip(columns["image"], columns["label"], strict=True)
-            ),
-            output_signature={
-                "image": tf.TensorSpec(shape, tf.uint8),
-                "label": tf.TensorSpec((), tf.int64),
-            },
-        )
-
-    tfds.dataset_builders.store_as_tfds_dataset(
-        name=name,
-        version=version,
-        config=config,
-        data_dir=str(data_dir),
-        features=tfds.features.FeaturesDict(
-            {
-                "image": tfds.features.Image(shape=shape, encoding_format="png"),
-                "label": tfds.features.ClassLabel(names=["n01", "n02", "n03"]),
-            }
-        ),
-        split_datasets={name: split(columns) for name, columns in splits.items()},
-        disable_shuffling=True,
-    )
 
 
 def store(data_dir, config="160px-v2", version="1.0.0", value=100):

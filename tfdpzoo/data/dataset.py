@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from tfdpzoo.data.pixels import as_labels, as_pixels
+from tfdpzoo.data.indexed import Images, IndexedImages
+from tfdpzoo.data.pixels import as_labels, as_pixels, check_image_shape
 from tfdpzoo.errors import InputError
 
 
@@ -82,7 +83,9 @@ class Normalization:
 
 @dataclass(frozen=True, eq=False)
 class ImageDataset:
-    """Labelled images in memory, a training and a test split of one image shape.
+    """Labelled images, a training and a test split of one image shape.
+
+    The images are arrays, or `IndexedImages` where they do not fit into memory; labels are arrays.
 
     Every training example of the source is here exactly once and in the source's order: the
     guarantee counts them, so none may be dropped, repeated or skipped.
@@ -90,7 +93,7 @@ class ImageDataset:
     Args:
         name: What the data set is called in reports.
         train_images: Pixels from 0 to 255, [n, height, width, channels] (or without the channel
-            axis) with 1 or 3 channels and sides of at least 8. Kept as uint8.
+            axis) with 1 or 3 channels and sides of at least 8. Kept as uint8, or read by index.
         train_labels: Class numbers from 0 on, [n] or [n, 1]. Kept as int64 of shape [n].
         test_images: As `train_images`, the same image shape.
         test_labels: As `train_labels`.
@@ -110,9 +113,9 @@ class ImageDataset:
     """
 
     name: str
-    train_images: npt.NDArray[np.uint8] = field(repr=False)
+    train_images: Images = field(repr=False)
     train_labels: npt.NDArray[np.int64] = field(repr=False)
-    test_images: npt.NDArray[np.uint8] = field(repr=False)
+    test_images: Images = field(repr=False)
     test_labels: npt.NDArray[np.int64] = field(repr=False)
     class_names: tuple[str, ...]
     normalization: Normalization
@@ -154,8 +157,20 @@ class ImageDataset:
         """Number of training examples, the N of the privacy accounting."""
         return len(self.train_images)
 
+    @property
+    def decoded_bytes(self) -> int:
+        """The memory that all images take, or would take."""
+        return self.train_images.nbytes + self.test_images.nbytes
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether all images are in memory, and none is read when it is used."""
+        return not any(
+            isinstance(images, IndexedImages) for images in (self.train_images, self.test_images)
+        )
+
     def _check_split(self, split: str) -> None:
-        images = as_pixels(getattr(self, f"{split}_images"), f"{self.name}: {split}_images")
+        images = _checked(getattr(self, f"{split}_images"), f"{self.name}: {split}_images")
         labels = as_labels(getattr(self, f"{split}_labels"), f"{self.name}: {split}_labels")
         if len(images) != len(labels):
             raise InputError(
@@ -170,3 +185,10 @@ class ImageDataset:
             )
         object.__setattr__(self, f"{split}_images", images)
         object.__setattr__(self, f"{split}_labels", labels)
+
+
+def _checked(images: Images, name: str) -> Images:
+    if not isinstance(images, IndexedImages):
+        return as_pixels(images, name)
+    check_image_shape(images.shape, name)
+    return images

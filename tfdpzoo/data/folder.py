@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tfdpzoo.data.dataset import ImageDataset, Normalization
 from tfdpzoo.data.images import check_image_size, decode_image, read_header
+from tfdpzoo.data.indexed import DecodedImages, held_within
 from tfdpzoo.errors import InputError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -24,7 +25,9 @@ class _Split:
     labels: npt.NDArray[np.int64]
 
 
-def load_folder(root: str | Path, *, image_size: int | None = None) -> ImageDataset:
+def load_folder(
+    root: str | Path, *, image_size: int | None = None, memory_limit: int | None = None
+) -> ImageDataset:
     """Loads the images of `root/{train,test|val}/CLASS/*.jpg|jpeg|png`.
 
     Classes are the folders of `root/train` in sorted order; files are taken in sorted order within
@@ -38,6 +41,8 @@ def load_folder(root: str | Path, *, image_size: int | None = None) -> ImageData
         image_size: Side of the square images that are returned, at least 8: the shorter side is
             resized, the centre is cropped. None takes images as they are; all must then have one
             size.
+        memory_limit: How many bytes the decoded images of both splits may take; above that each is
+            decoded whenever it is used. None for half of the free memory.
 
     Returns:
         The data set, named after the folder.
@@ -53,11 +58,13 @@ def load_folder(root: str | Path, *, image_size: int | None = None) -> ImageData
     train = _list_split(train_folder, class_names)
     test = _list_split(test_folder, class_names)
     channels = _check_headers(root, train.files + test.files, image_size)
+    splits = [_decoded(split.files, channels, image_size) for split in (train, test)]
+    train_images, test_images = held_within(memory_limit, splits)
     return ImageDataset(
         name=root.resolve().name,
-        train_images=_decode(train.files, channels, image_size),
+        train_images=train_images,
         train_labels=train.labels,
-        test_images=_decode(test.files, channels, image_size),
+        test_images=test_images,
         test_labels=test.labels,
         class_names=class_names,
         normalization=Normalization.centered(channels),
@@ -155,22 +162,20 @@ def _check_headers(root: Path, files: Sequence[Path], image_size: int | None) ->
     return 1 if all(is_grey for _, is_grey in headers) else 3
 
 
-def _decode(files: Sequence[Path], channels: int, image_size: int | None) -> npt.NDArray[np.uint8]:
-    def decode(file: Path) -> npt.NDArray[np.uint8]:
-        return decode_image(file, channels=channels, image_size=image_size)
+def _decoded(files: Sequence[Path], channels: int, image_size: int | None) -> DecodedImages:
+    first_shape = decode_image(files[0], channels=channels, image_size=image_size).shape
 
-    first = decode(files[0])
-    images = np.empty((len(files), *first.shape), np.uint8)
-    with ThreadPoolExecutor() as executor:
-        # Pillow decodes outside of Python's lock; map() keeps the order.
-        for index, image in enumerate(executor.map(decode, files)):
-            if image.shape != first.shape:
-                # Same size in the file, but turned by the camera's orientation.
-                raise _sizes_differ(
-                    files[0].parents[2], files[0], first.shape, files[index], image.shape
-                )
-            images[index] = image
-    return images
+    def decode(index: int) -> npt.NDArray[np.uint8]:
+        image = decode_image(files[index], channels=channels, image_size=image_size)
+        if image.shape != first_shape:
+            # Same size in the file, but turned by the camera's orientation.
+            raise _sizes_differ(
+                files[0].parents[2], files[0], first_shape, files[index], image.shape
+            )
+        return image
+
+    height, width, _ = first_shape
+    return DecodedImages((len(files), height, width, channels), decode)
 
 
 def _sizes_differ(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from tfdpzoo.data.dataset import ImageDataset, Normalization
-from tfdpzoo.data.pixels import as_labels, as_pixels
+from tfdpzoo.data.indexed import Images, are_within
+from tfdpzoo.data.pixels import as_labels, as_pixels, check_image_shape
+from tfdpzoo.data.stored_array import read_array_header, stored_images
 from tfdpzoo.errors import InputError
 
 _NAMES = {
@@ -32,7 +35,7 @@ _READING_ERRORS = (
 )
 
 
-def load_npz(path: str | Path) -> ImageDataset:
+def load_npz(path: str | Path, *, memory_limit: int | None = None) -> ImageDataset:
     """Loads images from an `.npz` file.
 
     The file holds the arrays `train_images`, `train_labels`, `test_images` and `test_labels`, or
@@ -43,6 +46,9 @@ def load_npz(path: str | Path) -> ImageDataset:
 
     Args:
         path: The file.
+        memory_limit: How many bytes the images of both splits may take; above that each is read
+            from the file whenever it is used, which must be uncompressed, as `np.savez` writes it,
+            and hold images of type uint8. None for half of the free memory.
 
     Returns:
         The data set, named after the file.
@@ -51,21 +57,21 @@ def load_npz(path: str | Path) -> ImageDataset:
         InputError: The file cannot be read, or an array is missing or does not fit.
     """
     path = Path(path).expanduser()
-    arrays = _read_arrays(path)
-    train_images = as_pixels(arrays["train_images"], f"{path.stem}: train_images")
+    arrays, images = _read(path, memory_limit)
     train_labels = as_labels(arrays["train_labels"], f"{path.stem}: train_labels")
     return ImageDataset(
         name=path.stem,
-        train_images=train_images,
+        train_images=images["train_images"],
         train_labels=train_labels,
-        test_images=arrays["test_images"],
+        test_images=images["test_images"],
         test_labels=arrays["test_labels"],
         class_names=_class_names(path, arrays.get("class_names"), train_labels),
-        normalization=Normalization.centered(train_images.shape[3]),
+        normalization=Normalization.centered(images["train_images"].shape[3]),
     )
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _read(path: Path, memory_limit: int | None) -> tuple[dict[str, np.ndarray], dict[str, Images]]:
+    """Returns the arrays that are small by their nature, and the images."""
     try:
         archive = np.load(path, allow_pickle=False)
     except _READING_ERRORS as error:
@@ -76,10 +82,30 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         names = {ours: _find(path, archive.files, ours, keras) for ours, keras in _NAMES.items()}
         if "class_names" in archive.files:
             names["class_names"] = "class_names"
+        of_images = {ours: names.pop(ours) for ours in _NAMES if ours.endswith("images")}
         try:
-            return {ours: archive[name] for ours, name in names.items()}
+            images = _read_images(path, archive, of_images, memory_limit)
+            return {ours: archive[name] for ours, name in names.items()}, images
+        except InputError:
+            raise
         except _READING_ERRORS as error:
             raise _unreadable(path, error) from error
+
+
+def _read_images(
+    path: Path,
+    archive: np.lib.npyio.NpzFile,
+    names: Mapping[str, str],
+    memory_limit: int | None,
+) -> dict[str, Images]:
+    headers = {ours: read_array_header(path, name) for ours, name in names.items()}
+    if are_within(memory_limit, [header.shape for header in headers.values()]):
+        return {
+            ours: as_pixels(archive[name], f"{path.stem}: {ours}") for ours, name in names.items()
+        }
+    for ours, header in headers.items():
+        check_image_shape(header.shape, f"{path.stem}: {ours}")
+    return {ours: stored_images(path, header) for ours, header in headers.items()}
 
 
 def _find(path: Path, present: list[str], ours: str, keras: str) -> str:

@@ -34,7 +34,7 @@ def as_pixels(images: npt.ArrayLike, name: str) -> npt.NDArray[np.uint8]:
         (2, 8, 8, 1)
     """
     array = np.asarray(images)
-    _check_image_shape(array, name)
+    check_image_shape(array.shape, name)
     if array.dtype != np.uint8:
         _check_pixel_values(array, name)
         array = (np.rint(array) if array.dtype.kind == "f" else array).astype(np.uint8)
@@ -81,24 +81,33 @@ def as_labels(labels: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _check_image_shape(array: np.ndarray, name: str) -> None:
-    if array.ndim not in (3, 4):
+def check_image_shape(shape: tuple[int, ...], name: str) -> None:
+    """Refuses the shape of an array that cannot be one of images here.
+
+    Args:
+        shape: Of the array.
+        name: What the array is called in an error.
+
+    Raises:
+        InputError: There are no images, or they have another number of axes or channels, or they
+            are too small.
+    """
+    if len(shape) not in (3, 4):
         raise InputError(
-            f"{name} has the shape {array.shape}; images are expected as [n, height, width] "
+            f"{name} has the shape {shape}; images are expected as [n, height, width] "
             "or [n, height, width, channels]."
         )
-    if len(array) == 0:
+    if shape[0] == 0:
         raise InputError(f"{name} holds no images; both splits need at least one.")
-    if array.ndim == 4 and array.shape[3] not in (1, 3):
-        channels_first = array.shape[1] in (1, 3)
+    if len(shape) == 4 and shape[3] not in (1, 3):
+        channels_first = shape[1] in (1, 3)
         hint = "; move the channels last with np.moveaxis(images, 1, -1)" if channels_first else ""
         raise InputError(
-            f"{name} has images of shape {array.shape[1:]}; the last axis must be "
-            f"1 or 3 channels{hint}."
+            f"{name} has images of shape {shape[1:]}; the last axis must be 1 or 3 channels{hint}."
         )
-    if min(array.shape[1:3]) < MINIMUM_SIDE:
+    if min(shape[1:3]) < MINIMUM_SIDE:
         raise InputError(
-            f"{name} has images of {array.shape[1]} x {array.shape[2]} pixels; "
+            f"{name} has images of {shape[1]} x {shape[2]} pixels; "
             f"the smallest size is {MINIMUM_SIDE} x {MINIMUM_SIDE}."
         )
 

@@ -21,6 +21,8 @@ import numpy.typing as npt
 
 from tfdpzoo.data.dataset import ImageDataset, Normalization
 from tfdpzoo.data.images import check_image_size, decode_image, resize_images
+from tfdpzoo.data.indexed import Images, are_within, held_within
+from tfdpzoo.data.record_files import images_of, is_array_record, open_records
 from tfdpzoo.errors import InputError, unknown_name
 
 _CONNECTION_SECONDS = 10.0
@@ -80,7 +82,11 @@ NAMES: tuple[str, ...] = tuple(_ENTRIES)
 
 
 def load_tensorflow_dataset(
-    name: str, *, data_dir: str | Path | None = None, image_size: int | None = None
+    name: str,
+    *,
+    data_dir: str | Path | None = None,
+    image_size: int | None = None,
+    memory_limit: int | None = None,
 ) -> ImageDataset:
     """Loads a data set of TFDS; downloads and prepares it first where it is not on disk yet.
 
@@ -92,6 +98,9 @@ def load_tensorflow_dataset(
         image_size: Side of the square images that are returned, at least 8: the shorter side is
             resized, the centre is cropped. None keeps the size of the data set; imagenette, whose
             images differ in size, needs one.
+        memory_limit: How many bytes the decoded images of both splits may take; above that single
+            records are read from the TFRecord or ArrayRecord files and decoded whenever they are
+            used. None for half of the free memory.
 
     Returns:
         The data set, its examples in the order in which TFDS stores them.
@@ -114,7 +123,7 @@ def load_tensorflow_dataset(
     prepared = _find_prepared(folder, name, configurations)
     if prepared is None:
         prepared = _download(folder, name, configurations[0])
-    return _read(name, entry, prepared, image_size)
+    return _read(name, entry, prepared, image_size, memory_limit)
 
 
 def _existing_data_dir(data_dir: str | Path | None) -> Path:
@@ -201,15 +210,27 @@ def _three_ways_out(folder: Path, name: str, full_name: str, reason: str) -> str
     )
 
 
-def _read(name: str, entry: _Entry, prepared: Path, image_size: int | None) -> ImageDataset:
+def _read(
+    name: str,
+    entry: _Entry,
+    prepared: Path,
+    image_size: int | None,
+    memory_limit: int | None,
+) -> ImageDataset:
     import tensorflow_datasets as tfds
 
     try:
         builder = tfds.builder_from_directory(str(prepared))
-        train_images, train_labels = _read_split(builder, "train", image_size)
-        test_images, test_labels = _read_split(builder, entry.test_split, image_size)
+        splits = ("train", entry.test_split)
+        if is_array_record(builder) or not are_within(
+            memory_limit, _shapes(builder, splits, image_size)
+        ):
+            read = _read_by_index(builder, splits, image_size, memory_limit)
+        else:
+            read = [_read_split(builder, split, image_size) for split in splits]
+        (train_images, train_labels), (test_images, test_labels) = read
         class_names = tuple(builder.info.features["label"].names)
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:
         # Damaged files surface as errors of TensorFlow, protobuf, json or TFDS itself.
@@ -226,6 +247,29 @@ def _read(name: str, entry: _Entry, prepared: Path, image_size: int | None) -> I
         class_names=class_names,
         normalization=entry.normalization,
     )
+
+
+def _shapes(
+    builder: Any, splits: Sequence[str], image_size: int | None
+) -> list[tuple[int, int, int, int]]:
+    shape = _image_shape(builder, image_size)
+    return [(builder.info.splits[split].num_examples, *shape) for split in splits]
+
+
+def _image_shape(builder: Any, image_size: int | None) -> tuple[int, int, int]:
+    """Height, width and channels of the images that are handed over."""
+    height, width, channels = builder.info.features["image"].shape
+    return image_size or height, image_size or width, channels
+
+
+def _read_by_index(
+    builder: Any, splits: Sequence[str], image_size: int | None, memory_limit: int | None
+) -> list[tuple[Images, npt.NDArray[np.int64]]]:
+    shape = _image_shape(builder, image_size)
+    records = [open_records(builder, split) for split in splits]
+    images = [images_of(each, shape, image_size) for each in records]
+    held = held_within(memory_limit, images)
+    return [(pixels, each.labels) for pixels, each in zip(held, records, strict=True)]
 
 
 def _read_split(

@@ -16,6 +16,7 @@ from tfdpzoo.dpsgd.engine import Engine, TFPrivacyEngine
 from tfdpzoo.dpsgd.execution import ExecutionSettings
 from tfdpzoo.dpsgd.per_example import recorded_calls
 from tfdpzoo.dpsgd.validate import probe_images
+from tfdpzoo.memory import free_memory
 
 # Larger chunks are no faster; on a GPU 512 images keep it busy.
 _LARGEST_CHUNK = {"CPU": 64, "GPU": 512}
@@ -189,16 +190,4 @@ def _free_memory(device: str) -> float:
 
         limits = [each.memory_limit for each in device_lib.list_local_devices()]
         return float(max(limits))
-    return min(float(psutil.virtual_memory().available), _free_in_container())
-
-
-def _free_in_container() -> float:
-    """What a control group leaves, where there is one with a limit."""
-    folder = Path("/sys/fs/cgroup")
-    try:
-        limit, used = (
-            (folder / name).read_text().strip() for name in ("memory.max", "memory.current")
-        )
-    except OSError:
-        return float("inf")
-    return float("inf") if limit == "max" else float(limit) - float(used)
+    return free_memory()

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfdpzoo.data.streams import original_errors
 from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.averaging import WeightAverage
 from tfdpzoo.dpsgd.bookkeeping import Bookkeeping, ShortEpoch, usable_callbacks
@@ -211,7 +212,7 @@ class PrivateModel(keras.Model):
 
         Raises:
             InputError: Anything but Poisson samples of this plan is given, the plan's updates are
-                used up, or labels do not fit the model.
+                used up, labels do not fit the model, or an image cannot be read.
         """
         self._require_ready()
         self._require_poisson(batches, *misplaced)
@@ -237,7 +238,7 @@ class PrivateModel(keras.Model):
         self._require_fitting_labels(batches.labels)
         if batches.key.reproducible:
             self._weaknesses.add(_FIXED_SEED)
-        with full_float32():
+        with full_float32(), original_errors():
             execution = self._settled_execution(batches.labels)
 
             self._build_metrics(batches.labels)
@@ -293,7 +294,7 @@ class PrivateModel(keras.Model):
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluates as Keras does, with the weights that are released."""
-        with self.released_weights():
+        with self.released_weights(), original_errors():
             return super().evaluate(*args, **kwargs)
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:

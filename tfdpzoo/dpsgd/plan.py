@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import dp_accounting
     import numpy as np
 
+    from tfdpzoo.data.indexed import IndexedImages
     from tfdpzoo.dpsgd.sampling import PoissonBatches
     from tfdpzoo.dpsgd.secret_key import SecretKey
 
@@ -229,12 +230,16 @@ class PrivacyPlan:
         return accounting.epsilon_by_pld(self.dp_event(updates), self.delta)
 
     def batches(
-        self, images: np.ndarray, labels: np.ndarray, key: SecretKey | None = None
+        self,
+        images: np.ndarray | IndexedImages,
+        labels: np.ndarray,
+        key: SecretKey | None = None,
     ) -> PoissonBatches:
         """Returns the Poisson samples of this plan, as `PrivateModel.fit` takes them.
 
         Args:
-            images: `(examples, height, width, channels)`, as the model takes them.
+            images: `(examples, height, width, channels)`, as the model takes them: an array, or
+                images that are read by index when they are sampled.
             labels: `(examples,)` whole numbers, or `(examples, classes)` one-hot rows.
             key: The secret to draw from; by default new bits of the operating system.
 

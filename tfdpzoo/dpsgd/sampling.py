@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tfdpzoo.data.indexed import IndexedImages, taken
 from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.replicas import WHOLE_SAMPLE, Share
 from tfdpzoo.dpsgd.secret_key import SecretKey
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from tfdpzoo.dpsgd.plan import PrivacyPlan
 
 _STREAM = "sampling"
-_PREFETCHED_BATCHES = 2
-# In bytes, that of Eigen's tensors.
-_ALIGNMENT = 64
 
 
 class Batch(NamedTuple):
@@ -48,7 +45,8 @@ class PoissonBatches:
 
     Args:
         plan: Where the sampling rate and the number of updates come from.
-        images: `(examples, height, width, channels)`, as the model takes them.
+        images: `(examples, height, width, channels)`, as the model takes them: an array, or images
+            that are read by index when they are sampled.
         labels: `(examples,)` whole numbers, or `(examples, classes)` one-hot rows.
         key: The secret that the samples are drawn from.
 
@@ -57,9 +55,14 @@ class PoissonBatches:
     """
 
     def __init__(
-        self, plan: PrivacyPlan, images: np.ndarray, labels: np.ndarray, key: SecretKey
+        self,
+        plan: PrivacyPlan,
+        images: np.ndarray | IndexedImages,
+        labels: np.ndarray,
+        key: SecretKey,
     ) -> None:
-        images, labels = np.asarray(images), np.asarray(labels)
+        images = images if isinstance(images, IndexedImages) else np.asarray(images)
+        labels = np.asarray(labels)
         _require_matching(plan.examples, images, labels)
         self.plan = plan
         self.images = images
@@ -86,6 +89,9 @@ class PoissonBatches:
         Args:
             update: The number of the update, from 0.
             multiple: The size of a physical chunk.
+
+        Raises:
+            InputError: An image that is read by index cannot be read.
         """
         return self._batch_of(self.sample(update), multiple)
 
@@ -94,7 +100,7 @@ class PoissonBatches:
         weights = np.zeros(padded, np.float32)
         weights[: len(indices)] = 1.0
         return Batch(
-            _taken(self.images, indices, padded), _taken(self.labels, indices, padded), weights
+            taken(self.images, indices, padded), taken(self.labels, indices, padded), weights
         )
 
     def dataset(
@@ -108,6 +114,8 @@ class PoissonBatches:
 
         Each element is `((images, draws), labels, weights)`, where `draws` are the views that
         `augmentation` drew for each image. There is one for each update and share, in this order.
+        Some are made ahead, while those before them train; `tfdpzoo.data.streams.original_errors`
+        raises what goes wrong in that.
 
         Args:
             first_update: The number of the first update; a run that goes on must not start again at
@@ -118,6 +126,8 @@ class PoissonBatches:
         """
         import tensorflow as tf
 
+        from tfdpzoo.data.streams import PREFETCHED_BATCHES, stream
+
         def elements() -> Iterator[tuple]:
             for update in range(first_update, self.plan.updates):
                 sample = self.sample(update)
@@ -125,7 +135,7 @@ class PoissonBatches:
                     indices = share.of(sample)
                     images, labels, weights = self._batch_of(indices, multiple)
                     drawn = augmentation.draw(self.key, update, indices)
-                    draws = _taken(drawn, np.arange(len(drawn)), len(weights))
+                    draws = taken(drawn, np.arange(len(drawn)), len(weights))
                     yield (images, draws), labels, weights
 
         signature = (
@@ -136,27 +146,12 @@ class PoissonBatches:
             tf.TensorSpec((None, *self.labels.shape[1:]), self.labels.dtype),
             tf.TensorSpec((None,), tf.float32),
         )
-        dataset = tf.data.Dataset.from_generator(elements, output_signature=signature)
-        return dataset.prefetch(_PREFETCHED_BATCHES * len(shares))
+        return stream(elements, signature, PREFETCHED_BATCHES * len(shares))
 
 
-def _taken(values: np.ndarray, indices: np.ndarray, rows: int) -> np.ndarray:
-    """Returns some values and then zeros, `rows` rows in all, without a copy in between."""
-    taken = _aligned_zeros((rows, *values.shape[1:]), values.dtype)
-    # NumPy writes straight to `out` in this mode alone; the indices are those of a sample.
-    np.take(values, indices, axis=0, out=taken[: len(indices)], mode="clip")
-    return taken
-
-
-def _aligned_zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Returns zeros at an address at which TensorFlow uses an array as it is, without a copy."""
-    size = math.prod(shape) * dtype.itemsize
-    memory = np.zeros(size + _ALIGNMENT, np.uint8)
-    first = -memory.ctypes.data % _ALIGNMENT
-    return memory[first : first + size].view(dtype).reshape(shape)
-
-
-def _require_matching(examples: int, images: np.ndarray, labels: np.ndarray) -> None:
+def _require_matching(
+    examples: int, images: np.ndarray | IndexedImages, labels: np.ndarray
+) -> None:
     if len(images) != examples:
         raise InputError(
             f"The plan is for {examples} examples but there are {len(images)} images; "
@@ -172,10 +167,12 @@ def _require_matching(examples: int, images: np.ndarray, labels: np.ndarray) -> 
         raise InputError("The labels are not whole numbers; a label is the number of a class.")
     if len(labels) != len(images):
         raise InputError(f"There are {len(images)} images but {len(labels)} labels.")
-    if images.ndim != 4:
+    if len(images.shape) != 4:
         raise InputError(
             f"The images have shape {images.shape}; (examples, height, width, channels) is needed."
         )
+    if isinstance(images, IndexedImages):
+        return  # Bytes are finite.
     if np.issubdtype(images.dtype, np.floating) and not np.isfinite(images).all():
         broken = int(np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))[0])
         raise InputError(f"Image {broken} has NaN or infinite pixels; mend or leave it out.")
