@@ -28,8 +28,8 @@ TRAIN = (
 
 _CALLS = ("fsync", "rename")
 # Every child has TensorFlow imported already; no operation has run in it.
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tfdpzoo.cli.training_session"])
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["tfdpzoo.cli.training_session"])
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def start(
     folder.mkdir(exist_ok=True)
     log = folder / name
     parts = (folder, log, arguments, fault, dict(environment or {}))
-    process = _SERVER.Process(target=_run, args=parts)
+    process = SERVER.Process(target=_run, args=parts)
     process.start()
     return Running(process, log)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from faulty_runs import (
+    TRAIN,
     UPDATES,
     FullDisk,
     KillAtCall,
@@ -16,6 +17,7 @@ from faulty_runs import (
     run_folder,
     train,
 )
+from real_workers import BOUND, ROUNDING_OF_WORKERS, start_workers, wait_for_updates
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,27 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path, undisturbed: Rele
     assert 0 < counted(folder) < UPDATES
     assert resume(folder).exit_code == 0
     _assert_same(released(folder), undisturbed)
+
+
+def test_a_worker_that_is_killed_ends_the_others_and_the_run_goes_on(
+    tmp_path: Path, undisturbed: Released
+) -> None:
+    """Its images are read by index, and the other worker leads."""
+    folder = tmp_path / "run"
+    first, second = start_workers(folder, *TRAIN, "--memory-limit", "64KiB")
+    wait_for_updates(folder, 8)
+    second.kill()
+
+    left = first.wait(BOUND)
+    assert left.refused and "Another worker of the cluster was lost" in left.said
+    assert 8 <= counted(folder) < UPDATES
+    second.wait(BOUND)
+    resumed = start_workers(folder, "train", "--resume", str(run_folder(folder)))
+    assert [worker.wait(BOUND).exit_code for worker in resumed] == [0, 0]
+    ended = released(folder)
+    assert ended.updates == UPDATES
+    assert ended.epsilon == undisturbed.epsilon
+    assert ended.distance(undisturbed) < ROUNDING_OF_WORKERS
 
 
 def _assert_same(found: Released, undisturbed: Released) -> None:
