@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from benchmarks import comparison, growth, inference
+from benchmarks import comparison, growth, inference, replicas
 from benchmarks.driver import ROOT
 from benchmarks.models import MODELS
 from benchmarks.page import write_page
@@ -15,6 +15,7 @@ _BENCHMARKS = {
     "comparison": comparison.measure,
     "growth": growth.measure,
     "inference": inference.measure,
+    "replicas": replicas.measure,
 }
 
 

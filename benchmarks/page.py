@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import scaling
 from benchmarks.contenders import (
     CONTENDERS,
     JAX_PRIVACY,
@@ -19,6 +20,7 @@ from benchmarks.inference import EXPORTED, PLAIN
 from benchmarks.measurement import Measurement
 from benchmarks.models import MODELS
 from benchmarks.plots import draw_comparison, draw_growth
+from benchmarks.replicas import ALONE, SILENT
 from benchmarks.results import Section
 
 _HEAD = """\
@@ -55,6 +57,27 @@ _INFERENCE = """\
 The exported Equivariant ResNet-9 beside the same network with a plain convolution of the same shape
 in place of each group convolution: the signature that TensorFlow Serving calls, one call of each in
 turn. The filters are expanded at export, so that nothing of the group should be left to pay for.
+"""
+_REPLICAS = """\
+## Replicas
+
+An update of two replicas beside that of one device, on the same cores: two parts of the processor
+in one process (`--strategy mirrored --replicas 2`), and two processes that reach each other through
+the network of the machine (`--strategy multiworker`). Nothing computes on more cores here, so that
+the best that two can reach is the speed of one. What adding up takes is the time of an update less
+that of two replicas which keep their own sums.
+"""
+_ESTIMATE = """\
+### Many GPUs, an estimate
+
+Not measured. An update on n GPUs takes c B / n + a + f:
+
+- c B / n: the operations of a forward pass, counted by TensorFlow's profiler, times {passes} for
+  both passes, times {private} for what is private of them, at {operations:.0f}e12 operations a
+  second (assumed); shares have equal sizes;
+- a: 2 (n - 1) / n of the gradient, 4 bytes a parameter, through a ring: at {within:.0f} GB/s among
+  the {gpus} GPUs of a machine, then at {between:.0f} GB/s between machines (assumed);
+- f: {fixed:.0f} ms for what does not shrink: starting kernels, noise, the optimizer (assumed).
 """
 _LINEAR_WITHIN = 0.10
 _CONSTANT_WITHIN = 0.10
@@ -220,10 +243,73 @@ def _inference(content: Mapping[str, Any], folder: Path) -> str:
     return "\n".join([_INFERENCE, table, _measured_on(section)])
 
 
+def _replicas(content: Mapping[str, Any], folder: Path) -> str:
+    del folder  # There is no picture.
+    section = Section.from_json(content)
+    table = _table(
+        ["model", "batch", "", "step, s", "updates a second", "× one device", "adding up, share"],
+        (
+            [model, f"{row.batch:,}", *_replicas_row(row, {r.contender: r for r in rows})]
+            for model, rows in section.models.items()
+            for row in rows
+            if row.contender != SILENT.name
+        ),
+    )
+    head = _ESTIMATE.format(
+        passes=scaling.PASSES,
+        private=scaling.PRIVATE,
+        operations=scaling.OPERATIONS / 1e12,
+        within=scaling.WITHIN_MACHINE / 1e9,
+        between=scaling.BETWEEN_MACHINES / 1e9,
+        gpus=scaling.GPUS_OF_A_MACHINE,
+        fixed=scaling.FIXED_SECONDS * 1e3,
+    )
+    return "\n".join([_REPLICAS, table, _measured_on(section), head, _estimates()])
+
+
+def _replicas_row(row: Measurement, rows: Mapping[str, Measurement]) -> list[str]:
+    seconds, alone, silent = (
+        each.median_seconds for each in (row, rows[ALONE.name], rows[SILENT.name])
+    )
+    if row.failure or not seconds:
+        return [row.contender, row.failure, "", "", ""]
+    share = 1 - silent / seconds if silent and row.contender != ALONE.name else None
+    return [
+        row.contender,
+        _number(seconds, ".3g"),
+        _number(1 / seconds, ".2f"),
+        _number(alone / seconds if alone else None, ".2f"),
+        _number(share, ".0%"),
+    ]
+
+
+def _estimates() -> str:
+    rows = []
+    for workload in scaling.WORKLOADS:
+        on_one = scaling.estimate(workload, 1)
+        for gpus in (1, 8, 64):
+            found = scaling.estimate(workload, gpus)
+            rows.append(
+                [
+                    workload.model,
+                    f"{workload.batch:,}",
+                    str(gpus),
+                    _number(found.computing * 1e3, ".1f"),
+                    _number(found.adding_up * 1e3, ".2f"),
+                    _number(found.fixed * 1e3, ".0f"),
+                    _number(1 / found.seconds, ".1f"),
+                    _number(on_one.seconds / found.seconds, ".1f"),
+                ]
+            )
+    head = ["model", "B", "n", "c B / n, ms", "a, ms", "f, ms", "updates a second", "× one GPU"]
+    return _table(head, rows)
+
+
 SECTIONS: dict[str, Callable[[Mapping[str, Any], Path], str]] = {
     "comparison": _comparison,
     "growth": _growth,
     "inference": _inference,
+    "replicas": _replicas,
 }
 """What makes the text of a section of the results, in the order of the page."""
 

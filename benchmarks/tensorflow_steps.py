@@ -26,16 +26,7 @@ _JIT = {"on": True, "off": False}
 
 def private(settings: StepSettings) -> TrainingStep:
     """Our whole update: clipped sum, noise, optimizer, and the average of the weights."""
-    model = settings.benchmarked_model
-    # With as many examples as an update expects, each of them takes part in every update.
-    plan = PrivacyPlan.from_noise_multiplier(
-        noise_multiplier=NOISE_MULTIPLIER,
-        delta=0.1 / settings.batch,
-        examples=settings.batch,
-        batch_size=settings.batch,
-        updates=1,
-        clip_norm=CLIP_NORM,
-    )
+    model, plan = settings.benchmarked_model, plan_of(settings.batch)
     execution = ExecutionSettings(chunk=settings.chunk, jit_compile=settings.jit)
     trained = PrivateModel(model.build("keras"), plan, execution=execution)
     trained.compile(optimizer=keras.optimizers.SGD(LEARNING_RATE), loss=_cross_entropy())
@@ -43,6 +34,18 @@ def private(settings: StepSettings) -> TrainingStep:
     trained.fit(batches, verbose=0)
     chosen = trained.chosen_execution or ChosenExecution(settings.batch, jit_compile=False)
     return _keras_step(trained, batches.dataset(0, chosen.padding), chosen.chunk)
+
+
+def plan_of(batch: int) -> PrivacyPlan:
+    """A plan of one update, for as many examples as it expects: each of them takes part."""
+    return PrivacyPlan.from_noise_multiplier(
+        noise_multiplier=NOISE_MULTIPLIER,
+        delta=0.1 / batch,
+        examples=batch,
+        batch_size=batch,
+        updates=1,
+        clip_norm=CLIP_NORM,
+    )
 
 
 def ordinary(settings: StepSettings) -> TrainingStep:

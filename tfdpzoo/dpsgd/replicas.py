@@ -93,9 +93,12 @@ def sum_with_noise(
         return _added(totals, draw_noise()), count
     if _index_of(context) == 0:
         totals = _added(totals, draw_noise())
-    together = [*totals, tf.cast(count, tf.float32)]
-    *totals, counted = context.all_reduce(tf.distribute.ReduceOp.SUM, together)
+    *totals, counted = _over_all(context, [*totals, tf.cast(count, tf.float32)])
     return totals, tf.cast(counted, count.dtype)
+
+
+def _over_all(context: tf.distribute.ReplicaContext, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)
 
 
 def _added(totals: list[tf.Tensor], noise: list[tf.Tensor]) -> list[tf.Tensor]:

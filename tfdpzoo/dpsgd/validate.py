@@ -181,7 +181,8 @@ def clips_single_examples(engine: Engine, clip_norm: float, labels: np.ndarray) 
     """Tells whether an engine's sum over one example of a batch is that example's clipped gradient.
 
     TensorFlow vectorises the gradient of some operations wrongly, or to what it cannot compute,
-    grouped convolutions among them, and TF-Privacy's own gradients go through it. A model that draws random numbers is not checked.
+    grouped convolutions among them, and TF-Privacy's own gradients go through it. A model that
+    draws random numbers is not checked.
 
     Args:
         engine: What computes a chunk.
