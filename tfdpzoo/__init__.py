@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tfdpzoo.distribution import make_strategy
     from tfdpzoo.dpsgd.clipped_sum import clipped_gradient_sum
     from tfdpzoo.dpsgd.model import PrivateModel
     from tfdpzoo.dpsgd.plan import PrivacyPlan
@@ -30,6 +31,7 @@ __all__ = [
     "build",
     "clipped_gradient_sum",
     "export",
+    "make_strategy",
     "verify",
 ]
 
@@ -41,6 +43,7 @@ _MODULES = {
     "build": "tfdpzoo.zoo",
     "clipped_gradient_sum": "tfdpzoo.dpsgd.clipped_sum",
     "export": "tfdpzoo.saved_model",
+    "make_strategy": "tfdpzoo.distribution",
     "verify": "tfdpzoo.verification",
 }
 

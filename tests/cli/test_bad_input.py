@@ -378,3 +378,31 @@ def test_a_plan_that_cannot_be_is_refused(
 
 def _must_not_happen(*_: object, **__: object) -> None:
     raise AssertionError("data was read")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--strategy", "horovod"), "'horovod' is not one of 'none', 'mirrored', 'multiworker'"),
+        (("--replicas", "2"), "(2) is for the strategy mirrored, not for none"),
+        (("--strategy", "mirrored", "--replicas", "0"), "0 is not in the range"),
+        (("--strategy", "multiworker", "--replicas", "2"), "not for multiworker"),
+        (("--strategy", "mirrored", "--no-dp"), "--strategy mirrored is for private training"),
+    ],
+)
+def test_a_strategy_that_cannot_be_is_refused(
+    refused: Refused, arguments: tuple[str, ...], reason: str
+) -> None:
+    assert reason in refused(*DIGITS, *arguments)
+
+
+def test_workers_that_nobody_named_are_refused(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert "needs the environment variable TF_CONFIG" in refused(
+        *DIGITS, "--strategy", "multiworker"
+    )
+
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 3}}')
+    assert "TF_CONFIG is not right" in refused(*DIGITS, "--strategy", "multiworker")
