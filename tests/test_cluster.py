@@ -63,7 +63,8 @@ def test_one_process_is_no_cluster() -> None:
     assert cluster_of(make_strategy("mirrored", 2)) is None
 
 
-def test_a_lost_worker_is_told_in_a_sentence() -> None:
+def test_a_lost_worker_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", config())
     message = "Collective ops is aborted by: Connection reset by peer\nmore of it"
 
     with pytest.raises(WorkerLostError) as lost, lost_workers_told():
@@ -74,6 +75,11 @@ def test_a_lost_worker_is_told_in_a_sentence() -> None:
     assert "\n" not in str(lost.value)
 
 
-def test_other_errors_are_not_taken_for_a_lost_worker() -> None:
+def test_other_errors_are_not_taken_for_a_lost_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(tf.errors.CancelledError), lost_workers_told():
+        raise tf.errors.CancelledError(None, None, "no cluster")
+
+    monkeypatch.setenv("TF_CONFIG", config())
     with pytest.raises(tf.errors.InvalidArgumentError), lost_workers_told():
         raise tf.errors.InvalidArgumentError(None, None, "a shape")

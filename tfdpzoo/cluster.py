@@ -148,6 +148,8 @@ def tell_all(strategy: tf.distribute.Strategy, message: dict[str, Any] | None) -
 def lost_workers_told() -> Iterator[None]:
     """Says in a sentence what TensorFlow's errors mean when another worker is gone.
 
+    Without other workers they are left as they are.
+
     Raises:
         WorkerLostError: Another worker ended.
     """
@@ -162,6 +164,8 @@ def lost_workers_told() -> Iterator[None]:
     try:
         yield
     except gone as error:
+        if not os.environ.get(_VARIABLE):
+            raise
         raise WorkerLostError(error.message) from error
 
 

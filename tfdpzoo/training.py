@@ -129,6 +129,7 @@ def plan_for(recipe: Recipe, examples: int) -> PrivacyPlan:
     )
 
 
+@lost_workers_told()
 def prepare(
     recipe: Recipe,
     dataset: ImageDataset,
@@ -184,6 +185,7 @@ def _computing_in(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+@lost_workers_told()
 def train(
     job: TrainingJob,
     folder: RunFolder,
@@ -255,6 +257,7 @@ def train(
     )
 
 
+@lost_workers_told()
 def follow(
     job: TrainingJob,
     start: RunStart,
@@ -291,7 +294,7 @@ def _fit(
     if start.next_update == job.plan.updates:
         return None
     batches = job.plan.batches(job.dataset.train_images, job.dataset.train_labels, start.key)
-    with _enough_memory(), lost_workers_told():
+    with _enough_memory():
         try:
             private.fit(batches, callbacks=callbacks, **_validation(job))
         except DivergedError as error:
