@@ -326,6 +326,13 @@ def test_rules_cover_networks_as_deep_as_those_of_the_paper(depth, seed):
     assert _covered(differentiate, smoothnet(width=8, depth=depth))
 
 
+@pytest.mark.parametrize("seed", [2, 21])
+def test_rules_cover_a_small_network_of_unlucky_weights(seed):
+    """A pixel that rounding chooses otherwise is more of a small network's gradient."""
+    keras.utils.set_random_seed(seed)
+    assert _covered(differentiate, smoothnet(input_shape=(64, 64, 3), width=2, depth=1))
+
+
 def _with_gradients_changed(change):
     def differentiate_wrongly(*args, **kwargs):
         found = differentiate(*args, **kwargs)
