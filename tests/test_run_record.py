@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfdpzoo.data import ImageDataset, Normalization
 from tfdpzoo.dpsgd.plan import PrivacyPlan
@@ -32,6 +33,9 @@ def record(tmp_path: Path) -> RunRecord:
         memory_limit=1 << 20,
         destination=Path("saved_models/a/1"),
         engine="fast",
+        strategy="none",
+        replicas=None,
+        environment=current_environment(tf.distribute.get_strategy()),
         initialization_seed=3,
         insecure_seed=None,
         command="tfdpzoo train smoothnet",
@@ -48,7 +52,7 @@ def test_it_is_read_as_it_was_written(tmp_path: Path, record: RunRecord) -> None
     record.write(path)
 
     assert RunRecord.read(path) == record
-    assert record.environment == current_environment()
+    assert "1 replica" in record.environment
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     record.write(path)  # As often as wanted.
 

@@ -88,6 +88,7 @@ def test_a_run_that_a_damaged_image_ended_goes_on_when_it_is_repaired(
     assert max(each.name for each in (run / "checkpoints").iterdir()) == "000000004.checkpoint"
     assert json.loads((run / "run.json").read_text())["memory_limit"] == 2000
 
+    monkeypatch.setattr(run_record, "digest_of_data", digest)
     damaged.write_bytes(intact)
     resumed = program("train", "--resume", run, "--json")
     assert resumed.code == 0, resumed.err
@@ -114,6 +115,8 @@ def _resumed(run: Path, memory_limit: int | None) -> ResumeOrder:
         more_epochs=None,
         epsilon=None,
         data_dir=None,
+        strategy=None,
+        replicas=None,
         memory_limit=memory_limit,
         record=None,
         as_json=False,

@@ -343,6 +343,8 @@ def _order(dataset: str) -> Any:
         runs=Path("runs"),
         data_dir=None,
         engine="fast",
+        strategy="none",
+        replicas=None,
         initialization_seed=None,
         insecure_seed=None,
         record=None,

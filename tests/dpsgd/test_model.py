@@ -181,8 +181,8 @@ def test_budget_is_hard():
     seen = []
     private = private_model(plan)
     batches = plan.batches(IMAGES, LABELS, key=KEY)
-    original = batches.batch
-    batches.batch = lambda update, multiple=1: seen.append(update) or original(update, multiple)
+    original = batches.sample
+    batches.sample = lambda update: seen.append(update) or original(update)
     private.fit(batches, epochs=1, verbose=0)
     assert private.ledger.updates == 5
     first_run = max(seen)
