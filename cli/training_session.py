@@ -1,37 +1,34 @@
-"""A training run on the command line: what is printed before, during and after it."""
+"""A training run on the command line: how it begins, goes on and ends."""
 
 from __future__ import annotations
 
 import dataclasses
 import shlex
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 from rich.console import Console
 
-from tfdpzoo import data, hardware
+from tfdpzoo import data
 from tfdpzoo.checkpoint import CheckpointFolder
 from tfdpzoo.checkpointing import TrainingStoppedError
-from tfdpzoo.cli.console import busy, facts, open_console, print_json, say
-from tfdpzoo.cli.duration import duration_in_words
+from tfdpzoo.cli.console import busy, facts, open_console, say
 from tfdpzoo.cli.exits import StoppedByUserError
 from tfdpzoo.cli.following import follow_training, tell_where_to_start
-from tfdpzoo.cli.plan_facts import plan_fields, plan_rows
 from tfdpzoo.cli.train import ResumeOrder, TrainingOrder
 from tfdpzoo.cli.training_display import TrainingDisplay
+from tfdpzoo.cli.training_estimate import estimate_in_words, notice_without_gpu
+from tfdpzoo.cli.training_report import plan_of_run, print_warnings, report_result
 from tfdpzoo.cluster import cluster_of
 from tfdpzoo.data import ImageDataset
-from tfdpzoo.distribution import describe, make_strategy
+from tfdpzoo.distribution import make_strategy
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
 from tfdpzoo.interruption import StopRequest, stop_on_signals
-from tfdpzoo.memory import memory_in_words
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.privacy.statement import round_up
 from tfdpzoo.recipe import Recipe
-from tfdpzoo.results import ResultRow, append_result
 from tfdpzoo.run_folder import RunFolder
 from tfdpzoo.run_lock import locked
 from tfdpzoo.run_record import RunRecord, current_environment, digest_of_file
@@ -39,26 +36,13 @@ from tfdpzoo.run_start import RunStart, first_start, later_start
 from tfdpzoo.training import (
     Durability,
     TrainingJob,
-    TrainingResult,
     plan_for,
     prepare,
     train,
     train_without_privacy,
 )
-from tfdpzoo.training_time import estimate_seconds
 from tfdpzoo.version_folder import free_version
 from tfdpzoo.zoo import catalog
-
-_LONG_WITHOUT_GPU = 3600.0
-
-NOT_PRIVATE = (
-    "NOT PRIVATE: this run has no differential privacy. Its model reveals training examples; "
-    "do not publish it as a private one."
-)
-INSECURE = (
-    "INSECURE SEED: sampling and noise come from a known seed, so whoever knows it can take the "
-    "noise away. The guarantee is marked invalid; use this for tests alone."
-)
 
 
 def run_training(order: TrainingOrder) -> None:
@@ -69,8 +53,8 @@ def run_training(order: TrainingOrder) -> None:
         StoppedByUserError: Ctrl-C or SIGTERM.
     """
     console = open_console(stderr=order.as_json)
-    _print_warnings(console, order)
-    notice = _notice_without_gpu(order)
+    print_warnings(console, order)
+    notice = notice_without_gpu(order)
     if notice is not None:
         say(console, notice, style="yellow")
     strategy = make_strategy(order.strategy, order.replicas)
@@ -144,7 +128,7 @@ def resume_training(resumed: ResumeOrder) -> None:
         record = RunRecord.read(folder.record)
         plan = _plan_to_go_on(record, resumed)
         order = _order_of(record, resumed, folder)
-        _print_warnings(console, order)
+        print_warnings(console, order)
         dataset = _load(order, console)
         record.require_same_data(dataset)
         environment = current_environment(strategy)
@@ -261,7 +245,7 @@ def _order_of(record: RunRecord, resumed: ResumeOrder, folder: RunFolder) -> Tra
 def _train(session: _Session, record: RunRecord, destination: Path, start: RunStart) -> None:
     """Trains with privacy, from wherever the run is, and reports."""
     order, job, folder, console = session.order, session.job, session.folder, session.console
-    rows = _plan_rows(order, job, folder, destination)
+    rows = plan_of_run(order, job, folder, destination)
     if start.next_update:
         rows.append(("goes on", f"after {start.next_update:,} updates"))
     console.print(facts(rows, title="The plan"))
@@ -289,12 +273,12 @@ def _train(session: _Session, record: RunRecord, destination: Path, start: RunSt
         raise StoppedByUserError(_stopped(session, goes_on=True)) from interrupt
     dataclasses.replace(record, model=str(result.model_path)).write(folder.record)
     folder.key.unlink(missing_ok=True)
-    _report(session, result)
+    report_result(console, order, job, folder, result)
 
 
 def _train_without_privacy(session: _Session) -> None:
     order, job, folder, console = session.order, session.job, session.folder, session.console
-    console.print(facts(_plan_rows(order, job, folder, None), title="The plan"))
+    console.print(facts(plan_of_run(order, job, folder, None), title="The plan"))
     console.print()
     display = _display(session, 0)
     try:
@@ -304,118 +288,22 @@ def _train_without_privacy(session: _Session) -> None:
             )
     except KeyboardInterrupt as interrupt:
         raise StoppedByUserError(_stopped(session, goes_on=False)) from interrupt
-    _report(session, result)
+    report_result(console, order, job, folder, result)
 
 
 def _display(session: _Session, done: int) -> TrainingDisplay:
     order, job, console = session.order, session.job, session.console
 
     def advise(seconds: float) -> None:
-        say(console, _estimate(order, job, seconds), style="bold")
+        say(console, estimate_in_words(order, job, seconds), style="bold")
 
     return TrainingDisplay(console, job, private=order.private, done=done, on_estimate=advise)
-
-
-def _report(session: _Session, result: TrainingResult) -> None:
-    order, job, folder, console = session.order, session.job, session.folder, session.console
-    _print_summary(console, order, job, folder, result)
-    if order.as_json:
-        print_json(_fields(order, job, folder, result))
-    # Last, so that a table that cannot be written to any more hides nothing of the above.
-    if order.record is not None:
-        row = ResultRow.of_run(job, result, seed_class=_seed_class(order), command=order.command)
-        append_result(order.record, row)
 
 
 def _key(order: TrainingOrder) -> SecretKey:
     if order.insecure_seed is None:
         return SecretKey.generate()
     return SecretKey.from_seed(order.insecure_seed)
-
-
-def _notice_without_gpu(order: TrainingOrder) -> str | None:
-    """What to say before the default recipe starts on a machine without a GPU."""
-    entry = catalog.entry(order.recipe.model)
-    if order.recipe.name != entry.default_recipe or entry.cpu_recipe is None:
-        return None
-    if hardware.accelerators():
-        return None
-    return (
-        f"This machine has no GPU, for which the recipe {entry.cpu_recipe} is made (--recipe "
-        f"{entry.cpu_recipe}). How long {order.recipe.name} takes here is measured on the first "
-        "updates."
-    )
-
-
-def _estimate(order: TrainingOrder, job: TrainingJob, seconds: float) -> str:
-    """How long the run takes and, where that is long without a GPU, what to do instead."""
-    said = f"Estimated time: about {duration_in_words(seconds)}"
-    if seconds < _LONG_WITHOUT_GPU or hardware.accelerators():
-        return f"{said}."
-    said = f"{said} on this machine without a GPU"
-    small = catalog.entry(order.recipe.model).cpu_recipe
-    if small is None or small == order.recipe.name:
-        return f"{said}."
-    return f"{said}; {_small_recipe(order, job, small)} (--recipe {small}). Going on."
-
-
-def _small_recipe(order: TrainingOrder, job: TrainingJob, name: str) -> str:
-    recipe = catalog.recipe(order.recipe.model, name)
-    if not order.private or recipe.dataset != order.recipe.dataset:
-        return f"the recipe {name} is for such a machine: {recipe.description}"
-    other = prepare(recipe, job.dataset, catalog.entry(recipe.model).build)
-    return f"the recipe {name} takes about {duration_in_words(estimate_seconds(other))}"
-
-
-def _plan_rows(
-    order: TrainingOrder, job: TrainingJob, folder: RunFolder, destination: Path | None
-) -> list[tuple[str, str]]:
-    dataset, recipe = job.dataset, order.recipe
-    shape = " x ".join(map(str, dataset.input_shape))
-    rows = [
-        (
-            "data set",
-            f"{dataset.name}: {dataset.examples:,} training and {len(dataset.test_images):,} test "
-            f"images of {shape}, {dataset.classes} classes",
-        ),
-        *_reading_rows(dataset),
-        (
-            "model",
-            f"{recipe.model}, recipe {recipe.name}, {job.model.count_params():,} parameters",
-        ),
-    ]
-    if order.private:
-        rows += [("target", f"epsilon {job.plan.epsilon:g}, delta {job.plan.delta:g}")]
-        rows += plan_rows(job.plan)
-        where = describe(job.strategy)
-        rows += [("gradients", f"engine {job.engine}, {where}")]
-    else:
-        rows += [
-            ("privacy", "NONE: no noise, nothing that bounds one example's influence"),
-            ("updates", f"{job.plan.updates:,} ({job.plan.epochs:.4g} epochs)"),
-        ]
-    rows += [("random numbers", _seed_class(order)), ("run", f"{folder.path}/")]
-    if destination is not None:
-        rows += [("model goes to", f"{destination}/")]
-    return rows
-
-
-def _reading_rows(dataset: ImageDataset) -> list[tuple[str, str]]:
-    if dataset.in_memory:
-        return []
-    size = memory_in_words(dataset.decoded_bytes)
-    return [("images", f"read when they are used: decoded, all would take {size}")]
-
-
-def _seed_class(order: TrainingOrder) -> str:
-    secret = (
-        "secret entropy"
-        if order.insecure_seed is None
-        else f"INSECURE known seed {order.insecure_seed}"
-    )
-    if order.initialization_seed is None:
-        return f"{secret}; initialisation not seeded"
-    return f"{secret}; initialisation seed {order.initialization_seed}"
 
 
 def _stopped(session: _Session, *, goes_on: bool) -> str:
@@ -431,73 +319,3 @@ def _stopped(session: _Session, *, goes_on: bool) -> str:
         f"{round_up(spent)} of {job.plan.epsilon:g}; no model was written. Go on with: "
         f"tfdpzoo train --resume {shlex.quote(str(folder.path))}"
     )
-
-
-def _print_warnings(console: Console, order: TrainingOrder) -> None:
-    if not order.private:
-        say(console, NOT_PRIVATE, style="bold red")
-    if order.insecure_seed is not None:
-        say(console, INSECURE, style="bold red")
-
-
-def _print_summary(
-    console: Console,
-    order: TrainingOrder,
-    job: TrainingJob,
-    folder: RunFolder,
-    result: TrainingResult,
-) -> None:
-    console.print()
-    say(
-        console,
-        f"Test accuracy {result.accuracy:.2%} on {len(job.dataset.test_images):,} images, after "
-        f"{result.updates:,} updates in {duration_in_words(result.seconds)}.",
-        style="bold",
-    )
-    if result.guarantee is not None:
-        style = "bold green" if result.guarantee.valid else "bold red"
-        say(console, result.guarantee.sentence(), style=style)
-    if result.warning is not None:
-        say(console, result.warning, style="bold red")
-    if result.discarded_examples:
-        say(
-            console,
-            f"{result.discarded_examples:,} contributions had NaN or infinite gradients and "
-            "counted as zero. This number is not differentially private.",
-            style="yellow",
-        )
-    rows = [
-        ("model", f"{result.model_path}"),
-        ("run", f"{folder.path}: metrics.csv, {folder.learning_curve.name}, tensorboard"),
-    ]
-    if order.private:
-        rows += [("check it", f"tfdpzoo verify {result.model_path}")]
-    if order.record is not None:
-        rows += [("recorded in", str(order.record))]
-    console.print(facts(rows))
-    _print_warnings(console, order)
-
-
-def _fields(
-    order: TrainingOrder, job: TrainingJob, folder: RunFolder, result: TrainingResult
-) -> dict[str, Any]:
-    guarantee = result.guarantee
-    return {
-        "private": guarantee is not None,
-        "valid": guarantee is not None and guarantee.valid,
-        "sentence": guarantee.sentence() if guarantee is not None else NOT_PRIVATE,
-        "epsilon": guarantee.epsilon if guarantee is not None else None,
-        "delta": guarantee.delta if guarantee is not None else None,
-        "accuracy": result.accuracy,
-        "loss": result.loss,
-        "seconds": result.seconds,
-        "updates": result.updates,
-        "discarded_examples": result.discarded_examples,
-        "model": order.recipe.model,
-        "recipe": order.recipe.name,
-        "dataset": job.dataset.name,
-        "parameters": job.model.count_params(),
-        "model_path": str(result.model_path),
-        "run_path": str(folder.path),
-        "plan": plan_fields(job.plan) if order.private else None,
-    }

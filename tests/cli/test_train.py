@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tfdpzoo.cli import training_session
+from tfdpzoo.cli import training_estimate, training_report, training_session
 from tfdpzoo.cli.main import main
 from tfdpzoo.privacy.ledger import Ledger
 
@@ -239,7 +239,7 @@ def test_a_known_seed_makes_the_guarantee_invalid_loudly(
     out, err = insecure_output
     (row,) = csv.DictReader((folder / "insecure.csv").open())
 
-    assert err.count(training_session.INSECURE) == 2
+    assert err.count(training_report.INSECURE) == 2
     assert "Not a valid privacy guarantee." in err
     assert json.loads(out)["valid"] is False
     assert row["guarantee"].startswith("invalid: The sampling or the noise was drawn from a fixed")
@@ -259,7 +259,7 @@ def test_training_without_privacy_says_so_first_and_last(bare_output: str, folde
     lines = bare_output.strip().splitlines()
     (row,) = csv.DictReader((folder / "bare.csv").open())
 
-    assert lines[0] == lines[-1] == training_session.NOT_PRIVATE
+    assert lines[0] == lines[-1] == training_report.NOT_PRIVATE
     assert "guarantee" not in bare_output
     assert "epsilon by" not in bare_output
     assert row["guarantee"] == "none: trained without privacy"
@@ -277,17 +277,20 @@ def test_training_without_privacy_writes_into_its_run_alone(bare_output: str, fo
 def test_a_long_run_without_a_gpu_names_the_small_recipe(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_session.hardware, "accelerators", list)
-    monkeypatch.setattr(training_session, "estimate_seconds", lambda _: 2400.0)
+    monkeypatch.setattr(training_estimate.hardware, "accelerators", list)
+    monkeypatch.setattr(training_estimate, "estimate_seconds", lambda _: 2400.0)
     order = _order(dataset="cifar10")
 
-    sentence = training_session._estimate(order, _Job(), 31 * 3600.0)
+    sentence = training_estimate.estimate_in_words(order, _Job(), 31 * 3600.0)
 
     assert sentence == (
         "Estimated time: about 31 hours on this machine without a GPU; the recipe cifar10-cpu "
         "takes about 40 minutes (--recipe cifar10-cpu). Going on."
     )
-    assert training_session._estimate(order, _Job(), 40.0) == "Estimated time: about 40 seconds."
+    assert (
+        training_estimate.estimate_in_words(order, _Job(), 40.0)
+        == "Estimated time: about 40 seconds."
+    )
 
 
 def test_the_default_recipe_without_a_gpu_names_the_small_one_at_once(
@@ -295,29 +298,29 @@ def test_the_default_recipe_without_a_gpu_names_the_small_one_at_once(
 ) -> None:
     order = _order(dataset="cifar10")
 
-    monkeypatch.setattr(training_session.hardware, "accelerators", list)
-    notice = training_session._notice_without_gpu(order)
-    monkeypatch.setattr(training_session.hardware, "accelerators", lambda: ["NVIDIA H200"])
+    monkeypatch.setattr(training_estimate.hardware, "accelerators", list)
+    notice = training_estimate.notice_without_gpu(order)
+    monkeypatch.setattr(training_estimate.hardware, "accelerators", lambda: ["NVIDIA H200"])
 
     assert notice is not None
     assert notice.startswith("This machine has no GPU, for which the recipe cifar10-cpu is made")
-    assert training_session._notice_without_gpu(order) is None
+    assert training_estimate.notice_without_gpu(order) is None
 
 
 def test_a_long_run_on_other_data_names_the_small_recipe_without_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(training_session.hardware, "accelerators", list)
+    monkeypatch.setattr(training_estimate.hardware, "accelerators", list)
 
-    sentence = training_session._estimate(_order(dataset="imagenette"), _Job(), 1e6)
+    sentence = training_estimate.estimate_in_words(_order(dataset="imagenette"), _Job(), 1e6)
 
     assert "the recipe cifar10-cpu is for such a machine: W80D10 on CIFAR-10" in sentence
 
 
 def test_with_a_gpu_a_long_run_is_only_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_session.hardware, "accelerators", lambda: ["NVIDIA H200"])
+    monkeypatch.setattr(training_estimate.hardware, "accelerators", lambda: ["NVIDIA H200"])
 
-    sentence = training_session._estimate(_order(dataset="cifar10"), _Job(), 7200.0)
+    sentence = training_estimate.estimate_in_words(_order(dataset="cifar10"), _Job(), 7200.0)
 
     assert sentence == "Estimated time: about 2 hours."
 
