@@ -41,6 +41,7 @@ def test_a_run_that_is_killed_and_goes_on_ends_as_if_nothing_had_happened(
     _assert_same(released(folder), undisturbed)
 
 
+@pytest.mark.slow  # Two runs; that checkpoint and ledger survive it is in their own tests.
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path, undisturbed: Released) -> None:
     folder = tmp_path / "run"
     ended = train(folder, FullDisk(45))

@@ -55,6 +55,7 @@ def _image_first_sampled_at(update: int) -> int:
     return next(int(index) for index in batches.sample(update) if int(index) not in before)
 
 
+@pytest.mark.slow  # Three runs; what is refused is in tests/data and test_training_by_index.py.
 def test_a_run_that_a_damaged_image_ended_goes_on_when_it_is_repaired(
     program, tmp_path: Path, monkeypatch
 ) -> None:

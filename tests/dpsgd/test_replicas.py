@@ -116,7 +116,14 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+# Each traces a model for three devices, which takes seconds.
+IN_SHORT = ("convolutions", "clipped updates")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in IN_SHORT else pytest.param(name, marks=pytest.mark.slow) for name in CASES],
+)
 def test_two_replicas_train_as_one(name: str) -> None:
     alone, two = (released(trained(replicas, plan_of(4), **CASES[name])) for replicas in (0, 2))
 
