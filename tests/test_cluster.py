@@ -65,7 +65,9 @@ def test_one_process_is_no_cluster() -> None:
 
 def test_a_lost_worker_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CONFIG", config())
-    message = "Collective ops is aborted by: Connection reset by peer\nmore of it"
+    message = (
+        "Graph execution error:\n\nCollective ops is aborted by: Connection reset by peer\nmore"
+    )
 
     with pytest.raises(WorkerLostError) as lost, lost_workers_told():
         raise tf.errors.UnavailableError(None, None, message)

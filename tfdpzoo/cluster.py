@@ -25,9 +25,11 @@ class WorkerLostError(InputError):
     """A process of the cluster ended before the training did."""
 
     def __init__(self, reason: str) -> None:
-        first = next(iter(reason.strip().splitlines()), "no reason was given")
+        # TensorFlow's message begins with where in the graph it happened.
+        lines = reason.strip().splitlines() or ["no reason was given"]
+        told = next((line for line in lines if "aborted by" in line), lines[0])
         super().__init__(
-            f"Another worker of the cluster was lost ({first[:200]}). Start all workers again, "
+            f"Another worker of the cluster was lost ({told[:200]}). Start all workers again, "
             "with --resume and the run's folder, to go on from its last checkpoint."
         )
 
