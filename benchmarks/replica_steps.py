@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from unittest import mock
 
 import keras
@@ -48,15 +48,23 @@ def workers(settings: StepSettings) -> TrainingStep:
     )
     task = json.dumps(asdict(settings))
     # It ends by itself when the first is gone.
-    subprocess.Popen(
+    follower = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.replica_steps", task],
         env=os.environ | {"TF_CONFIG": second},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        text=True,
     )
     os.environ["TF_CONFIG"] = first
-    return _distributed_step(settings, make_strategy("multiworker"))
+    step = _distributed_step(settings, make_strategy("multiworker"))
+
+    def run() -> None:
+        # Not before, or it would compute its share while others are timed.
+        print(file=follower.stdin, flush=True)
+        step.run()
+
+    return replace(step, run=run)
 
 
 def _distributed_step(settings: StepSettings, strategy: tf.distribute.Strategy) -> TrainingStep:
@@ -85,10 +93,10 @@ def _distributed_step(settings: StepSettings, strategy: tf.distribute.Strategy) 
 
 
 def _follow(settings: StepSettings) -> None:
-    """Takes part in the other worker's updates until that one is gone."""
+    """Takes part in the other worker's updates, one for each line that it is sent."""
     step = _distributed_step(settings, make_strategy("multiworker"))
     with contextlib.suppress(tf.errors.OpError):
-        while True:
+        for _ in sys.stdin:
             step.run()
 
 

@@ -23,8 +23,8 @@ SILENT = _contender("two devices that do not add up", "mirrored_without_sum")
 WORKERS = _contender("two processes", "workers")
 CONTENDERS = (ALONE, MIRRORED, SILENT, WORKERS)
 
-_BATCHES = {"smoothnet-w80d10": 256, "equivariant-resnet9": 256}
-_ROUNDS = 15
+_BATCHES = {"smoothnet-w80d10": 256, "equivariant-resnet9": 64}
+_ROUNDS = 10
 _THREADS = 2
 
 
