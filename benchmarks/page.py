@@ -61,11 +61,10 @@ turn. The filters are expanded at export, so that nothing of the group should be
 _REPLICAS = """\
 ## Replicas
 
-An update of two replicas beside that of one device, on the same cores: two parts of the processor
-in one process (`--strategy mirrored --replicas 2`), and two processes that reach each other through
-the network of the machine (`--strategy multiworker`). Nothing computes on more cores here, so that
-the best that two can reach is the speed of one. What adding up takes is the time of an update less
-that of two replicas which keep their own sums.
+An update of two replicas beside that of one device, on the same two cores, which count as two
+devices (`--strategy mirrored --replicas 2`). There is nothing more to compute on, so that two gain
+only what one leaves idle. What adding up takes is the time of an update less that of two replicas
+which keep their own sums.
 """
 _ESTIMATE = """\
 ### Many GPUs, an estimate

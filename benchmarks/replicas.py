@@ -18,10 +18,9 @@ def _contender(name: str, step: str) -> Contender:
 
 
 ALONE = _contender("one device", "alone")
-MIRRORED = _contender("two devices of one process", "mirrored")
+MIRRORED = _contender("two devices", "mirrored")
 SILENT = _contender("two devices that do not add up", "mirrored_without_sum")
-WORKERS = _contender("two processes", "workers")
-CONTENDERS = (ALONE, MIRRORED, SILENT, WORKERS)
+CONTENDERS = (ALONE, MIRRORED, SILENT)
 
 _BATCHES = {"smoothnet-w80d10": 256, "equivariant-resnet9": 64}
 _ROUNDS = 10

@@ -16,7 +16,7 @@ from benchmarks import __main__ as command_line
 from benchmarks.contenders import CONTENDERS, ORDINARY, OURS
 from benchmarks.measurement import Measurement
 from benchmarks.page import write_page
-from benchmarks.replicas import ALONE, MIRRORED, SILENT, WORKERS
+from benchmarks.replicas import ALONE, MIRRORED, SILENT
 from benchmarks.results import (
     RESULTS,
     Section,
@@ -187,12 +187,11 @@ def test_page_of_the_repository_is_that_of_its_results(tmp_path):
 
 
 def test_replicas_beside_one_device(tmp_path):
-    seconds = {ALONE.name: 0.5, MIRRORED.name: 0.625, SILENT.name: 0.5, WORKERS.name: 1.0}
+    seconds = {ALONE.name: 0.5, MIRRORED.name: 0.625, SILENT.name: 0.5}
     rows = [Measurement(name, 256, (time,)) for name, time in seconds.items()]
     write_page({"replicas": asdict(Section.of_one_run(MEASURED_ON, {MODEL: rows}))}, tmp_path)
     text = (tmp_path / "benchmarks.md").read_text()
     assert f"| {MODEL} | 256 | {ALONE.name} | 0.5 | 2.00 | 1.00 |  |" in text
     assert f"| {MODEL} | 256 | {MIRRORED.name} | 0.625 | 1.60 | 0.80 | 20% |" in text
-    assert f"| {MODEL} | 256 | {WORKERS.name} | 1 | 1.00 | 0.50 | 50% |" in text
     assert SILENT.name not in text
     assert "Not measured." in text
