@@ -19,7 +19,7 @@ from tfdpzoo.cli.train import ResumeOrder, TrainingOrder
 from tfdpzoo.cli.training_display import TrainingDisplay
 from tfdpzoo.cli.training_estimate import estimate_in_words, notice_without_gpu
 from tfdpzoo.cli.training_report import plan_of_run, print_warnings, report_result
-from tfdpzoo.cluster import cluster_of
+from tfdpzoo.cluster import Cluster, cluster_of
 from tfdpzoo.data import ImageDataset
 from tfdpzoo.distribution import make_strategy
 from tfdpzoo.dpsgd.plan import PrivacyPlan
@@ -60,13 +60,7 @@ def run_training(order: TrainingOrder) -> None:
     strategy = make_strategy(order.strategy, order.replicas)
     cluster = cluster_of(strategy)
     if cluster is not None and not cluster.leads:
-        follow_training(
-            strategy,
-            cluster,
-            console,
-            data_dir=order.data_dir,
-            memory_limit=order.memory_limit,
-        )
+        _follow(order, strategy, cluster, console)
         return
     with stop_on_signals() as stop:
         dataset = _load(order, console)
@@ -116,13 +110,7 @@ def resume_training(resumed: ResumeOrder) -> None:
     strategy = make_strategy(*_strategy_of(recorded, resumed))
     cluster = cluster_of(strategy)
     if cluster is not None and not cluster.leads:
-        follow_training(
-            strategy,
-            cluster,
-            console,
-            data_dir=resumed.data_dir,
-            memory_limit=resumed.memory_limit,
-        )
+        _follow(resumed, strategy, cluster, console)
         return
     with stop_on_signals() as stop, locked(folder.lock):
         record = RunRecord.read(folder.record)
@@ -164,6 +152,17 @@ class _Session:
     folder: RunFolder
     console: Console
     stop: StopRequest
+
+
+def _follow(
+    asked: TrainingOrder | ResumeOrder,
+    strategy: tf.distribute.Strategy,
+    cluster: Cluster,
+    console: Console,
+) -> None:
+    follow_training(
+        strategy, cluster, console, data_dir=asked.data_dir, memory_limit=asked.memory_limit
+    )
 
 
 def _load(order: TrainingOrder, console: Console) -> ImageDataset:
