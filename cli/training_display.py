@@ -16,7 +16,7 @@ from tfdpzoo.cli.duration import clock, duration_in_words
 from tfdpzoo.cli.pace import Pace
 from tfdpzoo.metrics_log import EpochRow
 from tfdpzoo.privacy.statement import round_up
-from tfdpzoo.training import TrainingJob
+from tfdpzoo.training_job import TrainingJob
 
 _HEAD = ("epoch", "updates", "epsilon", "test accuracy", "training*", "examples/s", "time")
 _NOT_PRIVATE = "* on training examples: not differentially private, not for publication"

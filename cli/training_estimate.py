@@ -5,7 +5,7 @@ from __future__ import annotations
 from tfdpzoo import hardware
 from tfdpzoo.cli.duration import duration_in_words
 from tfdpzoo.cli.train import TrainingOrder
-from tfdpzoo.training import TrainingJob, prepare
+from tfdpzoo.training_job import TrainingJob, prepare
 from tfdpzoo.training_time import estimate_seconds
 from tfdpzoo.zoo import catalog
 

@@ -13,10 +13,11 @@ from tfdpzoo.cli.plan_facts import plan_fields, plan_rows
 from tfdpzoo.cli.train import TrainingOrder
 from tfdpzoo.data import ImageDataset
 from tfdpzoo.distribution import describe
+from tfdpzoo.fitting import TrainingResult
 from tfdpzoo.memory import memory_in_words
 from tfdpzoo.results import ResultRow, append_result
 from tfdpzoo.run_folder import RunFolder
-from tfdpzoo.training import TrainingJob, TrainingResult
+from tfdpzoo.training_job import TrainingJob
 
 NOT_PRIVATE = (
     "NOT PRIVATE: this run has no differential privacy. Its model reveals training examples; "

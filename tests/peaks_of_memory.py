@@ -18,7 +18,8 @@ from tfdpzoo.memory import parse_memory
 from tfdpzoo.recipe import ExecutionSettings, OptimizerSettings, PrivacySettings, Recipe
 from tfdpzoo.run_folder import RunFolder
 from tfdpzoo.run_record import digest_of_data
-from tfdpzoo.training import prepare, train
+from tfdpzoo.training import train
+from tfdpzoo.training_job import prepare
 
 BATCH, UPDATES = 4, 12
 

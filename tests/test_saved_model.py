@@ -78,6 +78,7 @@ def test_the_record_is_in_the_graph_and_in_the_folder(private, exported, loaded)
     assert len(guarantee.provenance.weights_sha256) == 64
     assert sorted(files) == [
         "assets.extra/classes.json",
+        "assets.extra/model.json",
         "fingerprint.pb",
         "saved_model.pb",
         "variables/variables.data-00000-of-00001",

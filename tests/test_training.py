@@ -19,19 +19,15 @@ from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
+from tfdpzoo.fitting import TrainingResult
 from tfdpzoo.privacy import accounting
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.recipe import OptimizerSettings, PrivacySettings, Recipe
 from tfdpzoo.run_folder import RunFolder
-from tfdpzoo.training import (
-    Durability,
-    TrainingJob,
-    TrainingResult,
-    prepare,
-    train,
-    train_without_privacy,
-)
+from tfdpzoo.training import Durability, train
+from tfdpzoo.training_job import TrainingJob, prepare
 from tfdpzoo.training_time import estimate_seconds
+from tfdpzoo.training_without_privacy import train_without_privacy
 
 EXAMPLES, BATCH, EPOCHS = 200, 40, 2
 UPDATES = EPOCHS * EXAMPLES // BATCH

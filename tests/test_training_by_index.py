@@ -17,18 +17,14 @@ from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
 from tfdpzoo.evaluation import evaluate_saved_model
+from tfdpzoo.fitting import TrainingResult
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.recipe import OptimizerSettings, PrivacySettings, Recipe
 from tfdpzoo.run_folder import RunFolder
 from tfdpzoo.run_record import digest_of_data
-from tfdpzoo.training import (
-    Durability,
-    TrainingJob,
-    TrainingResult,
-    prepare,
-    train,
-    train_without_privacy,
-)
+from tfdpzoo.training import Durability, train
+from tfdpzoo.training_job import TrainingJob, prepare
+from tfdpzoo.training_without_privacy import train_without_privacy
 
 BATCH, EPOCHS = 6, 2
 UPDATES = EPOCHS * TRAIN // BATCH

@@ -18,7 +18,8 @@ from tfdpzoo.privacy.provenance import Provenance
 from tfdpzoo.privacy.statement import round_up
 
 if TYPE_CHECKING:
-    from tfdpzoo.training import TrainingJob, TrainingResult
+    from tfdpzoo.fitting import TrainingResult
+    from tfdpzoo.training_job import TrainingJob
 
 VALID = "valid"
 WITHOUT_PRIVACY = "none: trained without privacy"

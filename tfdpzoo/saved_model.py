@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tfdpzoo.dpsgd.replicas import one_copy
 from tfdpzoo.errors import InputError
+from tfdpzoo.model_facts import ModelFacts, TrainingFacts
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.version_folder import (
     CLASSES_FILE,
@@ -39,6 +40,7 @@ def export(
     *,
     guarantee: PrivacyGuarantee | None = None,
     class_names: Sequence[str] | None = None,
+    training: TrainingFacts | None = None,
 ) -> Path:
     """Writes the released weights as a SavedModel that carries its privacy guarantee.
 
@@ -46,8 +48,9 @@ def export(
     pixels from 0 to 255, at least one image: TensorFlow's convolutions give none a wrong shape) and
     returns `logits` and `probabilities` in float32, whatever precision trained. The signature
     `privacy_guarantee` takes nothing and returns `json`, the record. The folder's
-    `assets.extra/privacy.json` holds the same record and the digests of the files. The result needs
-    TensorFlow alone: neither Keras nor tfdpzoo.
+    `assets.extra/privacy.json` holds the same record and the digests of the files, and
+    `assets.extra/model.json` what a model card needs. The result needs TensorFlow alone: neither
+    Keras nor tfdpzoo.
 
     Filters that a layer makes of fewer numbers are written as they are used, so that a group
     convolution is served at the speed of a plain one.
@@ -60,6 +63,7 @@ def export(
             TensorFlow Serving is to find it. Missing parents are made.
         guarantee: What to state; by default `private.guarantee()`.
         class_names: The names of the classes in the order of the logits.
+        training: How the model was trained, for its card.
 
     Returns:
         `path`.
@@ -82,9 +86,11 @@ def export(
     ):
         served = _ServedModel(private.model, weights, guarantee)
         _check_class_names(class_names, served.classes)
+        facts = ModelFacts.of(private.model, _input_shape(private.model), served.classes, training)
         with _appearing_at_once(path) as folder:
             tf.saved_model.save(served, str(folder), signatures=served.signatures())
             (folder / CLASSES_FILE).parent.mkdir()
+            facts.write(folder)
             if class_names is not None:
                 (folder / CLASSES_FILE).write_text(json.dumps(list(class_names)) + "\n")
             write_privacy_file(folder, served.guarantee)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.plan import PrivacyPlan
-from tfdpzoo.training import TrainingJob
+from tfdpzoo.training_job import TrainingJob
 
 _TIMED_UPDATES = 2
 _TIMED_EXAMPLES = {"fast": 64, "tf-privacy": 16}

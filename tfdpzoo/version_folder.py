@@ -5,6 +5,7 @@ The layout is TensorFlow Serving's, `NAME/VERSION/`, with VERSION a whole number
     saved_model.pb, fingerprint.pb, variables/    the SavedModel
     assets.extra/privacy.json                     the privacy record and the digest of every file
     assets.extra/classes.json                     the class names, where they are known
+    assets.extra/model.json                       the network and its training, for people
 
 Digests bind the record to the model. The record itself (in `privacy.json` and in the graph) holds
 the digest of the released weights; `privacy.json` adds a block `files` with the SHA-256 digest of
