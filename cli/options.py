@@ -8,6 +8,7 @@ import click
 
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.dpsgd.execution import ENGINES
+from tfdpzoo.registry.location import SAVED_MODELS
 
 _PATH = click.Path(path_type=Path)
 _LARGEST_SEED = 2**32 - 1
@@ -15,6 +16,21 @@ _LARGEST_SEED = 2**32 - 1
 model = click.argument("model")
 model_or_none = click.argument("model", required=False)
 saved_model = click.argument("path", type=_PATH)
+reference = click.argument("reference")
+models = click.option(
+    "--models",
+    type=_PATH,
+    default=SAVED_MODELS,
+    show_default=True,
+    metavar="FOLDER",
+    help="The folder of registered models, as NAME/VERSION.",
+)
+alias = click.option(
+    "--alias",
+    metavar="ALIAS",
+    help="Let the new version go by this name from now on, such as champion.",
+)
+yes = click.option("--yes", is_flag=True, help="Do not ask before.")
 
 recipe = click.option(
     "--recipe",

@@ -8,6 +8,7 @@ import click
 
 from tfdpzoo.cli import options
 from tfdpzoo.cli.console import columns, facts, open_console, print_json, say
+from tfdpzoo.cli.model_notes import tell_note_on
 from tfdpzoo.recipe import Recipe
 from tfdpzoo.zoo import catalog
 
@@ -23,6 +24,7 @@ _EXAMPLES = """\b
 Examples:
   tfdpzoo show smoothnet
   tfdpzoo show smoothnet --recipe mnist
+  tfdpzoo show nets/my_net.py:build
 """
 
 
@@ -31,7 +33,12 @@ Examples:
 @options.recipe
 @options.as_json
 def show(model: str, recipe_name: str | None, as_json: bool) -> None:
-    """Show a model's layers and where its recipes' numbers come from."""
+    """Show an architecture's layers and where its recipes' numbers come from.
+
+    MODEL is one of `tfdpzoo list`, or path/to/file.py:build for a network of your own. Trained
+    models are shown by `tfdpzoo models show`.
+    """
+    tell_note_on(model)
     entry = catalog.entry(model)
     recipe = catalog.recipe(model, recipe_name)
     from tfdpzoo.cli.tensorflow_startup import start_tensorflow
@@ -46,11 +53,12 @@ def show(model: str, recipe_name: str | None, as_json: bool) -> None:
     _print_model(console, entry, recipe, network)
     _print_recipe(console, entry, recipe)
     others = [name for name in entry.recipes if name != recipe.name]
-    say(
-        console,
-        f"\nOther recipes, for `tfdpzoo show {model} --recipe NAME`: {', '.join(others)}.",
-        style="dim",
-    )
+    if others:
+        say(
+            console,
+            f"\nOther recipes, for `tfdpzoo show {model} --recipe NAME`: {', '.join(others)}.",
+            style="dim",
+        )
 
 
 def _size(recipe: Recipe) -> tuple[tuple[int, int, int], int]:
@@ -95,12 +103,12 @@ def _layers(network: keras.Model) -> list[dict[str, Any]]:
 
 
 def _fields(entry: catalog.ZooEntry, recipe: Recipe, network: keras.Model) -> dict[str, Any]:
-    recipes = [Recipe.from_toml(path) for path in entry.recipes.values()]
+    recipes = [entry.read_recipe(path) for path in entry.recipes.values()]
     return {
         "name": entry.name,
         "description": entry.description,
         "paper": entry.paper,
-        "card": str(entry.card),
+        "card": None if entry.card is None else str(entry.card),
         "recipe": recipe.name,
         "input_shape": list(network.input_shape[1:]),
         "classes": network.output_shape[-1],
@@ -121,8 +129,8 @@ def _print_model(
     console: Console, entry: catalog.ZooEntry, recipe: Recipe, network: keras.Model
 ) -> None:
     rows = [
-        ("paper", entry.paper),
-        ("card", str(entry.card)),
+        *([("paper", entry.paper)] if entry.paper else []),
+        *([("card", str(entry.card))] if entry.card else []),
         (
             "network",
             f"{network.count_params():,} parameters for images of "
