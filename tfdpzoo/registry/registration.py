@@ -42,7 +42,7 @@ def register(path: str | Path, name: str, models: Path = SAVED_MODELS) -> Path:
     require_name("model", name)
     source = find_version(path)
     # What has no record at all is not worth copying.
-    _require_record(source)
+    check_record(source)
     model = models / name
     try:
         with staged(model) as folder:
@@ -54,7 +54,15 @@ def register(path: str | Path, name: str, models: Path = SAVED_MODELS) -> Path:
         raise InputError(f"{source} cannot be copied to {model}: {reason}.") from error
 
 
-def _require_record(source: Path) -> None:
+def check_record(source: Path) -> None:
+    """Checks that a version has a privacy record at all, which is quick.
+
+    Args:
+        source: The version's folder.
+
+    Raises:
+        InputError: It has none that can be read.
+    """
     try:
         read_privacy_file(source)
     except InputError as error:

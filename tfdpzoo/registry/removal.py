@@ -24,11 +24,11 @@ def remove_version(model: Path, version: int) -> None:
     Raises:
         InputError: There is no such version, an alias stands for it, or it cannot be removed.
     """
-    _removable(model, version)
+    require_removable(model, version)
     try:
         with staged(model) as folder:
             with model_locked(model):
-                path = _removable(model, version)
+                path = require_removable(model, version)
                 remember_removed(model, version)
                 rename_without_replacing(path, folder / "removed")
                 flush_folder(model)
@@ -40,7 +40,16 @@ def remove_version(model: Path, version: int) -> None:
         ) from error
 
 
-def _removable(model: Path, version: int) -> Path:
+def require_removable(model: Path, version: int) -> Path:
+    """Returns the folder of a version that may be removed.
+
+    Args:
+        model: The model's folder.
+        version: The version's number.
+
+    Raises:
+        InputError: There is no such version, or an alias stands for it.
+    """
     found = versions(model)
     if version not in found:
         raise InputError(f"The model {model.name} has no version {version}.")
