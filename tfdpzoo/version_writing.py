@@ -159,7 +159,10 @@ def _acquired(hidden: Path) -> int:
         try:
             hidden.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):
+            # It was tidied away in between; unless something else is in its place.
+            if os.path.lexists(hidden) and not hidden.is_dir():
+                raise
             continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):

@@ -92,6 +92,10 @@ def _copy(source: Path, target: Path) -> None:
     for each in sorted(source.iterdir()):
         require_utf8("A file of the model", str(each))
         if each.is_dir():
+            if source.resolve().is_relative_to(each.resolve()):
+                raise InputError(
+                    f"{each} is a link to a folder that it lies in, so the model cannot be copied."
+                )
             (target / each.name).mkdir()
             _copy(each, target / each.name)
         elif each.is_file():
