@@ -20,10 +20,14 @@ def copy_own_model(model: str, folder: RunFolder) -> str:
         The model as the run has it: `model` itself, or the function of the copy.
 
     Raises:
-        InputError: The file cannot be copied.
+        InputError: The file cannot be run or copied, or has no such function.
     """
     own = OwnModel.parse(model)
-    return model if own is None else str(own.copy_to(folder.path))
+    if own is None:
+        return model
+    # What is wrong with the file is told of the file and not of its copy.
+    own.load_builder()
+    return str(own.copy_to(folder.path))
 
 
 def model_file(model: str) -> ModelFile | None:

@@ -45,6 +45,11 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ["plan", "smoothnet", "--recipe", "digits", "--epochs", "1"],
         ["train", "smothnet", "--epsilon", "1"],
         ["verify", "nowhere"],
+        ["evaluate", "nowhere", "--dataset", "digits"],
+        ["register", "nowhere", "--name", "small"],
+        ["models", "--help"],
+        ["models", "list"],
+        ["models", "show", "nowhere"],
     ],
     ids=" ".join,
 )

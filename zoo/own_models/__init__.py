@@ -81,6 +81,11 @@ class OwnModel:
         name = re.sub(r"[^A-Za-z0-9_]+", "-", self.file.stem).strip("-_")[:_LONGEST_NAME]
         return name or DEFAULT_RECIPE
 
+    @property
+    def label(self) -> str:
+        """How errors of the function are headed: a run's copy lies in a folder that may go."""
+        return f"{self.file.name}:{self.function}"
+
     def entry(self) -> ZooEntry:
         """Returns what the catalogue would know of the model; runs nothing.
 
@@ -197,7 +202,7 @@ class _OwnEntry(ZooEntry):
         )
         for argument in arguments:
             if argument not in known and not anything:
-                raise unknown_name(f"argument of {self.own}", argument, known)
+                raise unknown_name(f"argument of {self.own.label}", argument, known)
         import keras
 
         try:
@@ -206,10 +211,10 @@ class _OwnEntry(ZooEntry):
             raise
         # The function is the user's own, and may fail in any way.
         except (Exception, SystemExit) as error:
-            raise InputError(f"{self.own} cannot build a model: {_reason(error)}.") from error
+            raise InputError(f"{self.own.label} cannot build a model: {_reason(error)}.") from error
         if not isinstance(model, keras.Model):
             raise InputError(
-                f"{self.own} returned a {type(model).__name__}; a keras.Model from images to "
+                f"{self.own.label} returned a {type(model).__name__}; a keras.Model from images to "
                 "logits is needed."
             )
         return model
