@@ -240,8 +240,10 @@ def _flush_all(folder: Path) -> None:
 
 def _flush_place(path: Path) -> None:
     """The name of the version, and that of its model, which may be new."""
-    for each in (path.parent, path.absolute().parent.parent):
-        flush_folder(each)
+    flush_folder(path.parent)
+    # Folders further up may belong to somebody else, who lets nobody read them.
+    with contextlib.suppress(PermissionError):
+        flush_folder(path.absolute().parent.parent)
 
 
 def _taken(path: Path) -> VersionTakenError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from tfdpzoo.privacy.statement import round_up, scientific
@@ -14,7 +15,12 @@ def epsilon_cell(facts: VersionFacts) -> str:
     """Epsilon and delta as the record claims them, epsilon rounded up; no claim if it is none."""
     if not facts.valid:
         return "not valid"
-    return f"{round_up(facts.epsilon)} at {scientific(facts.delta)}"
+    return f"{rounded_epsilon(facts.epsilon)} at {scientific(facts.delta)}"
+
+
+def rounded_epsilon(epsilon: float, digits: int = 2) -> str:
+    """A privacy loss, rounded up; a stranger's record may say that an infinite one is valid."""
+    return round_up(epsilon, digits) if math.isfinite(epsilon) else "infinite"
 
 
 def accuracy_cell(facts: VersionFacts) -> str:

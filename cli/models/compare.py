@@ -9,7 +9,8 @@ import click
 
 from tfdpzoo.cli import options
 from tfdpzoo.cli.console import columns, open_console, print_json, say
-from tfdpzoo.privacy.statement import round_up, scientific
+from tfdpzoo.cli.models.cells import rounded_epsilon
+from tfdpzoo.privacy.statement import scientific
 from tfdpzoo.registry.location import locate
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _shown(name: str, value: Any) -> str:
     if value is None:
         return "-"
     if name == "epsilon":
-        return round_up(value)
+        return rounded_epsilon(value)
     if name == "delta":
         return scientific(value)
     if name == "accuracy":

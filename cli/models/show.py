@@ -8,10 +8,16 @@ import click
 
 from tfdpzoo.cli import options
 from tfdpzoo.cli.console import facts, open_console, print_json, say
-from tfdpzoo.cli.models.cells import accuracy_cell, parameters_cell, version_fields
+from tfdpzoo.cli.models.cells import (
+    accuracy_cell,
+    parameters_cell,
+    rounded_epsilon,
+    version_fields,
+)
 from tfdpzoo.privacy.statement import scientific
 from tfdpzoo.registry.index import registered_version
 from tfdpzoo.registry.location import locate
+from tfdpzoo.registry.version_facts import printable
 
 _EXAMPLES = """\b
 Examples:
@@ -46,7 +52,7 @@ def show_version(reference: str, models: Path, as_json: bool) -> None:
     rows = [
         ("folder", f"{path}"),
         ("aliases", ", ".join(version.aliases) or "none"),
-        ("recorded epsilon", f"{its.epsilon:.4f} at delta {scientific(its.delta)}"),
+        ("recorded epsilon", f"{rounded_epsilon(its.epsilon, 4)} at delta {scientific(its.delta)}"),
         ("accuracy", f"{accuracy_cell(its)} on test images"),
         ("parameters", parameters_cell(its)),
         ("network", its.model or "-"),
@@ -56,5 +62,5 @@ def show_version(reference: str, models: Path, as_json: bool) -> None:
         ("digest", f"{its.digest} (SHA-256 of privacy.json)"),
     ]
     console.print(facts(rows))
-    say(console, guarantee.sentence(), style="bold" if guarantee.valid else "bold red")
+    say(console, printable(guarantee.sentence()), style="bold" if guarantee.valid else "bold red")
     say(console, f"This is what its files say; check them with: tfdpzoo verify {path}", style="dim")

@@ -11,7 +11,7 @@ from tfdpzoo.errors import InputError
 from tfdpzoo.model_facts import ModelFacts
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.recipe import Recipe
-from tfdpzoo.registry.version_facts import VersionFacts
+from tfdpzoo.registry.version_facts import VersionFacts, printable
 from tfdpzoo.toml import parse_table
 from tfdpzoo.version_folder import read_privacy_file
 
@@ -91,11 +91,13 @@ def _recipe(folder: Path) -> dict[str, Any]:
         recipe = Recipe.from_dict(parse_table(facts.training.recipe_text))
     except InputError:
         return {}
-    return {key: _plain(value) for key, value in recipe.settings().items()}
+    return {printable(key): _plain(value) for key, value in recipe.settings().items()}
 
 
 def _plain(value: Any) -> Any:
-    """JSON knows no infinity, and people no tuples."""
+    """As it can be written as JSON and for people."""
     if isinstance(value, float) and math.isinf(value):
         return "infinity"
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, list | tuple | dict):
+        return printable(repr(value))
+    return printable(value) if isinstance(value, str) else value

@@ -29,7 +29,7 @@ from tfdpzoo.errors import InputError
 from tfdpzoo.privacy import strict_json
 from tfdpzoo.registry.aliases import read_aliases
 from tfdpzoo.registry.location import SAVED_MODELS, model_names
-from tfdpzoo.registry.version_facts import VersionFacts
+from tfdpzoo.registry.version_facts import VersionFacts, printable
 from tfdpzoo.version_number import versions
 
 INDEX_FILE = "index.json"
@@ -130,9 +130,7 @@ def _entry(path: Path, cached: _Entry | None) -> _Entry:
     try:
         return _Entry(stamp, VersionFacts.read(path))
     except InputError as error:
-        return _Entry(stamp, None, str(error))
-    except OSError as error:
-        return _Entry(stamp, None, f"{error.filename or path} cannot be read: {error.strerror}.")
+        return _Entry(stamp, None, printable(str(error)))
 
 
 def _stamp(file: Path) -> list[int] | None:

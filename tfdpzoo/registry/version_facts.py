@@ -6,6 +6,8 @@ takes seconds for each version.
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,14 +63,15 @@ class VersionFacts:
             InputError: A file is missing, damaged, or not the one that the record lists.
         """
         # The privacy records take a second to import, which a list from the cache does not need.
-        import hashlib
-
         from tfdpzoo.model_facts import ModelFacts
         from tfdpzoo.version_folder import PRIVACY_FILE, read_privacy_file
 
         record = read_privacy_file(folder)
-        digest = hashlib.sha256((folder / PRIVACY_FILE).read_bytes()).hexdigest()
         _require_recorded(folder, record)
+        try:
+            digest = hashlib.sha256((folder / PRIVACY_FILE).read_bytes()).hexdigest()
+        except OSError as error:
+            raise InputError(f"{PRIVACY_FILE} cannot be read: {error.strerror}.") from error
         return cls._of(record.guarantee, ModelFacts.read(folder), digest)
 
     @classmethod
@@ -84,33 +87,42 @@ class VersionFacts:
             valid=guarantee.valid,
             accuracy=metrics.get(_ACCURACY),
             parameters=network.parameters if network else None,
-            model=_printable(training.model) if training else None,
-            recipe=_printable(training.recipe) if training else None,
-            dataset=_printable(training.dataset) if training else None,
-            date=_printable(guarantee.provenance.date),
+            model=printable(training.model) if training else None,
+            recipe=printable(training.recipe) if training else None,
+            dataset=printable(training.dataset) if training else None,
+            date=printable(guarantee.provenance.date),
             digest=digest,
         )
 
 
 def _require_recorded(folder: Path, record: PrivacyFile) -> None:
     """Checks the small files of the version, which is quick, and that the others are there."""
-    import hashlib
-
     from tfdpzoo.model_facts import FACTS_FILE
     from tfdpzoo.version_folder import PRIVACY_FILE
 
     for name in record.files:
-        if not (folder / name).is_file():
+        if not os.path.isfile(folder / name):
             raise InputError(f"The file {name} is missing.")
-    if not (folder / FACTS_FILE).exists():
+    try:
+        found = hashlib.sha256((folder / FACTS_FILE).read_bytes()).hexdigest()
+    except FileNotFoundError:
         return
-    found = hashlib.sha256((folder / FACTS_FILE).read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{FACTS_FILE} cannot be read: {error.strerror}.") from error
     if record.files.get(FACTS_FILE) != found:
         raise InputError(
             f"The file {FACTS_FILE} was altered: it does not have the digest in {PRIVACY_FILE}."
         )
 
 
-def _printable(text: str) -> str:
-    """Without the characters by which a stranger's model could steer a terminal."""
+def printable(text: str) -> str:
+    """Returns a text without the characters by which a stranger's model could steer a terminal.
+
+    Args:
+        text: Anything that a model's files say.
+
+    Example:
+        >>> printable("digits" + chr(27) + "[2J")
+        'digits?[2J'
+    """
     return "".join(each if each.isprintable() else "?" for each in text)
