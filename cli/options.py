@@ -8,6 +8,7 @@ import click
 
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.dpsgd.execution import ENGINES
+from tfdpzoo.privacy.accesses import DECLARATIONS
 
 _PATH = click.Path(path_type=Path)
 _LARGEST_SEED = 2**32 - 1
@@ -108,6 +109,13 @@ insecure_seed = click.option(
     type=int,
     help="For tests: draw sampling and noise from this seed. Whoever knows it can take the noise "
     "away, so the guarantee is marked invalid.",
+)
+tuning = click.option(
+    "--tuning",
+    type=click.Choice(DECLARATIONS),
+    help="What you declare of tuning, for the record: nothing was tuned on these images (none), or "
+    "all tuning was done on public data (public).  [default: nothing; the record says that tuning "
+    "is not accounted]",
 )
 out = click.option(
     "--out",

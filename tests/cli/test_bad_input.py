@@ -312,6 +312,7 @@ def test_data_that_is_not_there_has_three_ways_out(
     [
         (("--out", "models/1"), "--out cannot be given with --no-dp"),
         (("--insecure-seed", "1"), "--insecure-seed has no meaning with --no-dp"),
+        (("--tuning", "none"), "--tuning belongs to a guarantee, which --no-dp does without"),
     ],
 )
 def test_options_that_contradict_no_dp_are_refused(
