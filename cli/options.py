@@ -16,6 +16,8 @@ _LARGEST_SEED = 2**32 - 1
 model = click.argument("model")
 model_or_none = click.argument("model", required=False)
 saved_model = click.argument("path", type=_PATH)
+target = click.argument("target")
+target_or_none = click.argument("target", required=False)
 
 recipe = click.option(
     "--recipe",
@@ -183,4 +185,44 @@ patience = click.option(
     default=10,
     show_default=True,
     help="Stop after so many updates in a row that leave the model without a finite loss.",
+)
+
+strict = click.option(
+    "--strict",
+    is_flag=True,
+    help="Also fail, with the reasons, on what weakens the claim of an intact model: an invalid "
+    "guarantee, tuning that is neither accounted nor declared, updates other than planned, unknown "
+    "code, weights that were not seen.",
+)
+public_key = click.option(
+    "--key",
+    "key",
+    type=_PATH,
+    metavar="PUBLIC.pem",
+    help="Demand the signature that belongs to this public key (Ed25519).",
+)
+private_key = click.option(
+    "--key",
+    "key",
+    type=_PATH,
+    metavar="PRIVATE.pem",
+    help="The private key to sign with (Ed25519).",
+)
+new_key = click.option(
+    "--new-key",
+    type=_PATH,
+    metavar="FILE",
+    help="Make a key: FILE, the private key, which only you may read, and FILE.pub, the "
+    "public one. Nothing is overwritten.",
+)
+served_model = click.option(
+    "--model", "model", metavar="NAME", help="The model's name on the server, with its address."
+)
+timeout = click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    default=30.0,
+    show_default=True,
+    help="How long to wait for a server.",
 )

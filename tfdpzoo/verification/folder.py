@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -21,7 +21,12 @@ from tfdpzoo.version_folder import (
 )
 
 
-def verify_folder(path: str | Path, *, key: Ed25519PublicKey | None = None) -> VerificationReport:
+def verify_folder(
+    path: str | Path,
+    *,
+    key: Ed25519PublicKey | None = None,
+    before_loading: Callable[[], None] | None = None,
+) -> VerificationReport:
     """Checks an exported model against its own privacy record; takes seconds.
 
     TensorFlow is imported only for a model whose files are all as they were written.
@@ -29,6 +34,7 @@ def verify_folder(path: str | Path, *, key: Ed25519PublicKey | None = None) -> V
     Args:
         path: A version's folder, or a model's folder, of which the newest version is taken.
         key: Whose signature is demanded; by default none is.
+        before_loading: Called before TensorFlow is imported.
 
     Returns:
         The report; `ok` is False where anything is missing, altered or miscalculated.
@@ -44,6 +50,8 @@ def verify_folder(path: str | Path, *, key: Ed25519PublicKey | None = None) -> V
     signer, problems = _signature_problems(folder, record, key)
     problems += _altered_files(folder, record.files)
     if not problems:
+        if before_loading is not None:
+            before_loading()
         from tfdpzoo.verification.loaded import loaded_problems
 
         problems += loaded_problems(folder, record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -40,6 +41,7 @@ def verify(
     model: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     models: Path = SAVED_MODELS,
+    before_loading: Callable[[], None] | None = None,
 ) -> VerificationReport:
     """Checks an exported model against its own privacy record; takes seconds.
 
@@ -51,6 +53,7 @@ def verify(
         model: The name of a served model, where the address does not say it.
         timeout: How many seconds to wait for a server.
         models: The registry's folder.
+        before_loading: Called before TensorFlow is imported, which no altered model comes to.
 
     Returns:
         The report; `ok` is False where anything is missing, altered or miscalculated.
@@ -67,7 +70,8 @@ def verify(
     if model is not None:
         raise InputError(f"--model {model} is for the address of a server, which {target} is not.")
     if not is_archive(target):
-        return verify_folder(locate(str(target), models), key=key)
+        folder = locate(str(target), models)
+        return verify_folder(folder, key=key, before_loading=before_loading)
     with unpacked(target) as folder:
-        report = verify_folder(folder, key=key)
+        report = verify_folder(folder, key=key, before_loading=before_loading)
     return dataclasses.replace(report, subject=str(target), path=None)
