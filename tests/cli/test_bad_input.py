@@ -328,7 +328,7 @@ def test_a_path_that_is_no_model_is_refused(refused: Refused, tmp_path: Path, co
     dataset = ("--dataset", "digits") if command == "evaluate" else ()
     (tmp_path / "empty").mkdir()
 
-    assert "There is no folder nowhere" in refused(command, "nowhere", *dataset)
+    assert "There is no folder no/where" in refused(command, "no/where", *dataset)
     assert "neither a SavedModel" in refused(command, "empty", *dataset)
 
 

@@ -12,52 +12,56 @@ from tfdpzoo.privacy.accesses import PreTraining, Tuning
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.ledger import Segment
 from tfdpzoo.privacy.provenance import Provenance
-from tfdpzoo.privacy.record import EmpiricalAudit
+from tfdpzoo.privacy.record import EmpiricalAudit, Status, Updates
 from tfdpzoo.privacy.reservations import reservations
 
 CLEAN = dataclasses.replace(Provenance.current(), commit="ab" * 20, weights_sha256="cd" * 32)
 
 
-def state(**changes: Any) -> PrivacyGuarantee:
+@pytest.fixture(scope="module")
+def honest() -> PrivacyGuarantee:
     """A record that nothing speaks against."""
-    arguments: dict[str, Any] = {
-        "segments": [Segment(1.1, 0.1, 20)],
-        "delta": 1e-4,
-        "clip_norm": 1.0,
-        "examples": 1_000,
-        "expected_batch": 100,
-        "planned_updates": 20,
-        "target_epsilon": 4.0,
-        "tuning": Tuning.declared("none"),
-        "provenance": CLEAN,
-    }
-    return PrivacyGuarantee.state(**{**arguments, **changes})
+    return PrivacyGuarantee.state(
+        segments=[Segment(1.1, 0.1, 20)],
+        delta=1e-4,
+        clip_norm=1.0,
+        examples=1_000,
+        expected_batch=100,
+        planned_updates=20,
+        target_epsilon=4.0,
+        tuning=Tuning.declared("none"),
+        provenance=CLEAN,
+    )
 
 
-def test_a_record_that_nothing_speaks_against_has_none() -> None:
-    assert reservations(state()) == ()
-    assert reservations(state(tuning=Tuning.declared("public"))) == ()
-    assert reservations(state(pre_training=PreTraining("ImageNet", True, "public"))) == ()
-    assert reservations(state(audit=EmpiricalAudit("canaries", 100, 0.5, 0.95))) == ()
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"tuning": Tuning.declared("public")},
+        {"pre_training": PreTraining("ImageNet", True, "public")},
+        {"audit": EmpiricalAudit("canaries", 100, 0.5, 0.95)},
+    ],
+)
+def test_a_record_that_nothing_speaks_against_has_none(
+    honest: PrivacyGuarantee, changes: dict[str, Any]
+) -> None:
+    assert reservations(dataclasses.replace(honest, **changes)) == ()
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         (
-            {"weaknesses": ["the seed was fixed"]},
+            {"status": Status(False, ("the seed was fixed",))},
             "The guarantee is not valid: the seed was fixed.",
         ),
         (
-            {"segments": [Segment(0.0, 0.1, 20)], "target_epsilon": None},
-            "The guarantee is not valid: no finite epsilon holds for the executed updates.",
-        ),
-        (
-            {"planned_updates": 1_021},
+            {"updates": Updates(1_021, 20, ())},
             "20 updates were executed, not the 1,021 that were planned.",
         ),
         (
-            {"tuning": None},
+            {"tuning": Tuning.unknown()},
             "How the settings were chosen is neither accounted nor declared; tuning on the same "
             "data would cost privacy that is not in epsilon.",
         ),
@@ -83,24 +87,41 @@ def test_a_record_that_nothing_speaks_against_has_none() -> None:
         ),
     ],
 )
-def test_every_reason_is_a_sentence(changes: dict[str, Any], reason: str) -> None:
-    assert reservations(state(**changes)) == (reason,)
+def test_every_reason_is_a_sentence(
+    honest: PrivacyGuarantee, changes: dict[str, Any], reason: str
+) -> None:
+    assert reservations(dataclasses.replace(honest, **changes)) == (reason,)
 
 
-def test_files_that_were_not_seen_are_a_reason() -> None:
-    assert reservations(state(), files_checked=False) == (
+def test_files_that_were_not_seen_are_a_reason(honest: PrivacyGuarantee) -> None:
+    assert reservations(honest, files_checked=False) == (
         "The weights behind the server were not seen: that they are those of the record is the "
         "server's word.",
     )
 
 
 def test_reasons_add_up() -> None:
-    weak = state(tuning=None, planned_updates=21, weaknesses=["one", "another"])
-    assert len(reservations(weak)) == 4
+    """Those that the numbers show are among the weaknesses."""
+    weak = PrivacyGuarantee.state(
+        segments=[Segment(0.0, 0.1, 20)],
+        delta=1e-4,
+        clip_norm=1.0,
+        examples=1_000,
+        expected_batch=100,
+        planned_updates=21,
+        target_epsilon=None,
+        weaknesses=["the seed was fixed"],
+        provenance=CLEAN,
+    )
+    assert [each[:40] for each in reservations(weak)] == [
+        "The guarantee is not valid: the seed was",
+        "The guarantee is not valid: no finite ep",
+        "20 updates were executed, not the 21 tha",
+        "How the settings were chosen is neither ",
+    ]
 
 
-def test_a_record_that_lies_about_itself_is_not_believed() -> None:
-    honest = state()
+def test_a_record_that_lies_about_itself_is_not_believed(honest: PrivacyGuarantee) -> None:
     endless = dataclasses.replace(honest, claim=dataclasses.replace(honest.claim, epsilon=math.inf))
     row = dataclasses.replace(honest.results[0], assumption_holds=False)
     shuffled = dataclasses.replace(honest, results=(row, *honest.results[1:]))
