@@ -215,14 +215,12 @@ new_key = click.option(
     help="Make a key: FILE, the private key, which only you may read, and FILE.pub, the "
     "public one. Nothing is overwritten.",
 )
-served_model = click.option(
-    "--model", "model", metavar="NAME", help="The model's name on the server, with its address."
-)
+served_model = click.option("--model", metavar="NAME", help="The model's name at the server.")
 timeout = click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=float,
     metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="How long to wait for a server.",
+    help="How long each answer of the server may take.",
 )

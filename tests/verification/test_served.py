@@ -15,7 +15,7 @@ from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.signature import new_key, read_public_key
 from tfdpzoo.verification import verify
-from tfdpzoo.verification.served import ServedModel
+from tfdpzoo.verification.served import ServedAddress
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +27,19 @@ def guarantee() -> PrivacyGuarantee:
 def server(guarantee: PrivacyGuarantee) -> Iterator[str]:
     honest = guarantee.to_json()
     low = dataclasses.replace(guarantee, claim=dataclasses.replace(guarantee.claim, epsilon=0.5))
+    setting = dataclasses.replace(guarantee.setting, released_output="\x1b[31mthe weights")
+    coloured = dataclasses.replace(guarantee, setting=setting)
     answers = {
-        "/v1/models/digits:predict": honest,
-        "/v1/models/digits/versions/3:predict": honest,
-        "/v1/models/low:predict": low.to_json(),
-        "/v1/models/sentence:predict": honest.replace("epsilon = 2.39", "epsilon = 0.39"),
-        "/v1/models/edited:predict": honest.replace('"executed": 20', '"executed":  20'),
-        "/v1/models/more:predict": honest.replace("{", '{"surprise": 1,', 1),
-        "/v1/models/nonsense:predict": "nonsense",
-        "/v1/models/foreign:predict": [[0.1, 0.9]],
+        "/v1/models/digits": honest,
+        "/v1/models/digits/versions/3": honest,
+        "/v1/models/low": low.to_json(),
+        "/v1/models/sentence": honest.replace("epsilon = 2.39", "epsilon = 0.39"),
+        "/v1/models/edited": honest.replace('"executed": 20', '"executed":  20'),
+        "/v1/models/more": honest.replace("{", '{"surprise": 1,', 1),
+        "/v1/models/nonsense": "nonsense",
+        "/v1/models/escape": honest.replace("{", '{"\\u001b[31m": 1,', 1),
+        "/v1/models/coloured": coloured.to_json(),
+        "/v1/models/foreign": [[0.1, 0.9]],
     }
     with serving(answers) as url:
         yield url
@@ -67,6 +71,8 @@ def test_the_model_can_be_named_beside_the_address(server: str) -> None:
         ("sentence", "The record's sentence is not that of its fields: The final weights"),
         ("edited", "The served record was edited: it is not in the form that tfdpzoo writes."),
         ("more", "has the field surprise, which tfdpzoo does not know"),
+        ("escape", "has the field \N{REPLACEMENT CHARACTER}[31m, which tfdpzoo does not know"),
+        ("coloured", "The record holds characters that cannot be seen, which tfdpzoo does not"),
         ("nonsense", "The privacy record is not valid JSON"),
     ],
 )
@@ -78,7 +84,7 @@ def test_an_answer_that_was_altered_is_found(server: str, name: str, problem: st
 
 @pytest.mark.parametrize("name", ["foreign", "none"])
 def test_a_model_without_a_record_is_refused(server: str, name: str) -> None:
-    with pytest.raises(InputError, match=f"{name}"):
+    with pytest.raises(InputError, match=name):
         verify(server, model=name)
 
 
@@ -110,9 +116,9 @@ def test_a_served_model_shows_no_signature(server: str, tmp_path: Path) -> None:
 
 
 def test_a_proxys_path_and_a_version_are_kept() -> None:
-    served = ServedModel.parse("https://example.org/zoo/v1/models/digits/versions/12")
-    assert served == ServedModel("https://example.org/zoo", "digits", 12)
-    assert ServedModel.parse("http://[::1]:8501", "digits").url == "http://[::1]:8501"
+    served = ServedAddress.parse("https://example.org/zoo/v1/models/digits/versions/12")
+    assert served == ServedAddress("https://example.org/zoo", "digits", 12)
+    assert ServedAddress.parse("http://[::1]:8501", "digits").url == "http://[::1]:8501"
 
 
 @pytest.mark.parametrize(

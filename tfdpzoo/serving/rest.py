@@ -23,6 +23,8 @@ def ask_guarantee(url: str, model: str, version: int | None, timeout: float) -> 
         InputError: The server cannot be reached, is too slow, has no such model, or the model has
             no record.
     """
+    if not timeout > 0:
+        raise InputError(f"A timeout of {timeout:g} seconds cannot be used; give more than 0.")
     path = f"{url.rstrip('/')}/v1/models/{model}"
     path += "" if version is None else f"/versions/{version}"
     request = {"signature_name": "privacy_guarantee", "inputs": {}}

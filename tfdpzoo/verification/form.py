@@ -23,3 +23,26 @@ def form_problems(
         yield f"The record's sentence is not that of its fields: {guarantee.sentence()}"
     elif not canonical:
         yield f"{name} was edited: it is not in the form that tfdpzoo writes."
+    elif not all(text.isprintable() for text in _texts(fields)):
+        yield "The record holds characters that cannot be seen, which tfdpzoo does not write."
+
+
+def printable(text: str) -> str:
+    """Returns a text from anywhere for a terminal: without control characters and the like.
+
+    Example:
+        >>> printable("a" + chr(27) + "[31mb")
+        'a�[31mb'
+    """
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.reservations import reservations
+from tfdpzoo.verification.form import printable
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class VerificationReport:
     recomputed_epsilon: float | None
     files_checked: bool = True
     signer: str | None = None
+
+    def __post_init__(self) -> None:
+        # They quote names of files and texts of records that anybody may have made.
+        object.__setattr__(self, "problems", tuple(map(printable, self.problems)))
 
     @property
     def reservations(self) -> tuple[str, ...]:

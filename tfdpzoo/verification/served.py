@@ -25,7 +25,7 @@ _HOW = "give http://HOST:PORT/v1/models/NAME, or http://HOST:PORT and --model NA
 
 
 @dataclass(frozen=True)
-class ServedModel:
+class ServedAddress:
     """Where a model is served by TensorFlow Serving's REST API.
 
     Attributes:
@@ -34,9 +34,9 @@ class ServedModel:
         version: The version that is asked for; None for the one that the server prefers.
 
     Example:
-        >>> ServedModel.parse("http://localhost:8501/v1/models/digits/versions/3").version
+        >>> ServedAddress.parse("http://localhost:8501/v1/models/digits/versions/3").version
         3
-        >>> str(ServedModel.parse("http://localhost:8501", model="digits"))
+        >>> str(ServedAddress.parse("http://localhost:8501", model="digits"))
         'http://localhost:8501/v1/models/digits'
     """
 
@@ -45,7 +45,7 @@ class ServedModel:
     version: int | None = None
 
     @classmethod
-    def parse(cls, text: str, model: str | None = None) -> ServedModel:
+    def parse(cls, text: str, model: str | None = None) -> ServedAddress:
         """Reads the address of a served model.
 
         Args:
@@ -88,7 +88,7 @@ class ServedModel:
 
 
 def verify_served(
-    served: ServedModel, *, timeout: float, key: Ed25519PublicKey | None = None
+    served: ServedAddress, *, timeout: float, key: Ed25519PublicKey | None = None
 ) -> VerificationReport:
     """Asks a served model for its record and checks that, as far as it can be.
 
@@ -126,7 +126,7 @@ def verify_served(
 
 
 def _report(
-    served: ServedModel,
+    served: ServedAddress,
     problems: tuple[str, ...],
     guarantee: PrivacyGuarantee | None,
     epsilon: float | None,

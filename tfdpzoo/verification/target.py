@@ -13,7 +13,7 @@ from tfdpzoo.registry.location import SAVED_MODELS, locate
 from tfdpzoo.verification.archive import unpacked
 from tfdpzoo.verification.folder import verify_folder
 from tfdpzoo.verification.report import VerificationReport
-from tfdpzoo.verification.served import ServedModel, verify_served
+from tfdpzoo.verification.served import ServedAddress, verify_served
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds to wait for a server."""
@@ -66,7 +66,7 @@ def verify(
         True
     """
     if is_served(target):
-        return verify_served(ServedModel.parse(str(target), model), timeout=timeout, key=key)
+        return verify_served(ServedAddress.parse(str(target), model), timeout=timeout, key=key)
     if model is not None:
         raise InputError(f"--model {model} is for the address of a server, which {target} is not.")
     if not is_archive(target):
