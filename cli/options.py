@@ -55,6 +55,35 @@ as_json = click.option(
     "--json", "as_json", is_flag=True, help="Write JSON to stdout, everything else to stderr."
 )
 
+strict = click.option(
+    "--strict",
+    is_flag=True,
+    help="Also fail, with the reasons, on what weakens the claim of an intact model: an invalid "
+    "guarantee, tuning that is neither accounted nor declared, updates other than planned, unknown "
+    "code, weights that were not seen.",
+)
+public_key = click.option(
+    "--key",
+    "key",
+    type=_PATH,
+    metavar="PUBLIC.pem",
+    help="Demand the signature that belongs to this public key (Ed25519).",
+)
+private_key = click.option(
+    "--key",
+    "key",
+    type=_PATH,
+    metavar="PRIVATE.pem",
+    help="The private key to sign with (Ed25519).",
+)
+new_key = click.option(
+    "--new-key",
+    type=_PATH,
+    metavar="FILE",
+    help="Make a key: FILE, the private key, which only you may read, and FILE.pub, the "
+    "public one. Nothing is overwritten.",
+)
+
 epsilon = click.option("--epsilon", type=float, metavar="E", help="Target epsilon, above 0.")
 delta = click.option(
     "--delta", type=float, metavar="D", help="Target delta, above 0 and below 1 / examples."
@@ -187,34 +216,6 @@ patience = click.option(
     help="Stop after so many updates in a row that leave the model without a finite loss.",
 )
 
-strict = click.option(
-    "--strict",
-    is_flag=True,
-    help="Also fail, with the reasons, on what weakens the claim of an intact model: an invalid "
-    "guarantee, tuning that is neither accounted nor declared, updates other than planned, unknown "
-    "code, weights that were not seen.",
-)
-public_key = click.option(
-    "--key",
-    "key",
-    type=_PATH,
-    metavar="PUBLIC.pem",
-    help="Demand the signature that belongs to this public key (Ed25519).",
-)
-private_key = click.option(
-    "--key",
-    "key",
-    type=_PATH,
-    metavar="PRIVATE.pem",
-    help="The private key to sign with (Ed25519).",
-)
-new_key = click.option(
-    "--new-key",
-    type=_PATH,
-    metavar="FILE",
-    help="Make a key: FILE, the private key, which only you may read, and FILE.pub, the "
-    "public one. Nothing is overwritten.",
-)
 served_model = click.option("--model", metavar="NAME", help="The model's name at the server.")
 timeout = click.option(
     "--timeout",
