@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -29,7 +30,8 @@ def sign(folder: str | Path, key: Ed25519PrivateKey) -> PrivacySignature:
     """
     folder = Path(folder)
     # What a crash left of an earlier signature would count as a file that was added.
-    (folder / (SIGNATURE_FILE + UNFINISHED)).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        (folder / (SIGNATURE_FILE + UNFINISHED)).unlink()
     record = read_privacy_file(folder)
     report = verify_folder(folder)
     if not report.ok:

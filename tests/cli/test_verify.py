@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 from served_stand_in import serving
 from stand_in import StandIn
 
+from tfdpzoo.privacy.accesses import Tuning
+from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.saved_model import export
 from tfdpzoo.verification import verify
 
@@ -48,6 +53,65 @@ def test_strictly_a_weak_claim_is_a_failure_with_its_reasons(
     found = json.loads(program("verify", "small", "--strict", "--json").out)
     assert (found["ok"], found["intact"], found["problems"]) == (False, True, [])
     assert found["reservations"] == list(verify(model).reservations)
+
+
+def test_strictly_a_claim_without_reservations_passes(program: RunProgram, tmp_path: Path) -> None:
+    honest = StandIn().guarantee()
+    export(StandIn(), tmp_path / "good" / "1", guarantee=without_reservations(honest))
+    outcome = program("verify", "good", "--strict")
+    assert outcome.code == 0
+    assert "declares, without proof, that nothing was tuned" in outcome.out
+    assert "weakens" not in outcome.out
+
+
+def without_reservations(guarantee: PrivacyGuarantee) -> PrivacyGuarantee:
+    return dataclasses.replace(
+        guarantee,
+        tuning=Tuning.declared("none"),
+        provenance=dataclasses.replace(guarantee.provenance, commit="ab" * 20),
+    )
+
+
+def test_a_record_with_too_low_an_epsilon_is_found(program: RunProgram, tmp_path: Path) -> None:
+    """Sentence, graph, digests and record agree, but not with the record's own updates."""
+    honest = StandIn().guarantee()
+    low = dataclasses.replace(honest, claim=dataclasses.replace(honest.claim, epsilon=1.0))
+    export(StandIn(), tmp_path / "low" / "1", guarantee=low)
+    outcome = program("verify", "low")
+    assert outcome.code == 1
+    assert outcome.out == (
+        "low/1 is NOT intact:\n- The record states claim.epsilon = 1.0, but its own updates give "
+        f"{honest.epsilon!r}.\n"
+    )
+
+
+def test_a_foreign_model_is_told_from_ours(program: RunProgram, tmp_path: Path) -> None:
+    tf.saved_model.save(tf.Module(), str(tmp_path / "foreign"))
+    outcome = program("verify", "foreign")
+    assert outcome.code == 1
+    assert outcome.out == (
+        "foreign is NOT intact:\n- There is no assets.extra/privacy.json: this SavedModel was not "
+        "written by tfdpzoo, or its privacy record was taken away, so that nothing is claimed for "
+        "it.\n"
+    )
+
+
+def test_a_part_of_a_model_is_found(program: RunProgram, model: Path) -> None:
+    (model / "variables" / "variables.data-00000-of-00001").unlink()
+    outcome = program("verify", "small")
+    assert outcome.code == 1
+    assert outcome.out == (
+        "saved_models/small/1 is NOT intact:\n"
+        "- The file variables/variables.data-00000-of-00001 is missing.\n"
+    )
+
+
+def test_a_zip_that_leads_out_of_itself_is_refused(refused: Refused, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr("../evil", "evil")
+    assert refused("verify", "evil.zip") == (
+        "evil.zip is refused: its entry '../evil' leads out of the archive with '..'."
+    )
 
 
 def test_json_says_what_was_seen(program: RunProgram, model: Path) -> None:

@@ -85,11 +85,12 @@ def _version(distribution: str) -> str | None:
 @functools.cache
 def _packages_digest() -> str:
     """Of what is installed; a process does not change it."""
-    versions = {
-        re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower(): each.version
-        for each in metadata.distributions()
-        if each.metadata["Name"]
-    }
+    versions: dict[str, str] = {}
+    for each in metadata.distributions():
+        # What comes first on the path is what is imported.
+        if each.metadata["Name"]:
+            name = re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower()
+            versions.setdefault(name, each.version)
     lines = [f"{name}=={versions[name]}\n" for name in sorted(versions)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
