@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import shutil
 import stat
 import tempfile
@@ -197,6 +198,30 @@ def test_a_zip_whose_content_was_altered_is_refused(model: Path, tmp_path: Path)
     content[200] ^= 1
     path.write_bytes(content)
     assert "is not a zip archive that can be read" in refusal(path)
+
+
+def test_a_damaged_zip_never_fails_otherwise(tmp_path: Path, scratch: Path) -> None:
+    """Whatever bytes change, it is unpacked or refused, and nothing is left or lies outside."""
+    path = written(tmp_path / "small.zip", {GRAPH: b"graph" * 50, "variables/variables": b"w" * 9})
+    intact = path.read_bytes()
+    generator = random.Random(0)
+    outcomes = set()
+    for _ in range(400):
+        altered = bytearray(intact)
+        for _ in range(generator.randint(1, 3)):
+            altered[generator.randrange(len(altered))] = generator.randrange(256)
+        path.write_bytes(
+            altered[: generator.choice([None, None, generator.randrange(len(intact))])]
+        )
+        try:
+            with unpacked(path) as folder:
+                outcomes.add((folder / GRAPH).exists())
+        except InputError as error:
+            outcomes.add("refused")
+            assert str(error).startswith(str(path))
+        assert {each.name for each in tmp_path.iterdir()} == {"scratch", "small.zip"}
+        assert not list(scratch.iterdir())
+    assert "refused" in outcomes
 
 
 @pytest.mark.parametrize("entries", [{}, {"readme.txt": b"hello"}, {"a/b/c.txt": b"deep"}])
