@@ -22,7 +22,7 @@ FOR_PEOPLE = ("assets.extra/classes.json", "assets.extra/model.json")
 SIGNATURE = "assets.extra/privacy.sig.json"
 
 _SECONDS_WITHOUT_LOADING = 0.05
-"""Of the processor. A mean of a few milliseconds was measured; loading the model takes 60 to 100."""
+"""Of the processor. A few milliseconds were measured; loading the model takes 60 to 100."""
 
 
 @pytest.fixture(scope="module")
