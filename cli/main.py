@@ -15,7 +15,9 @@ from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.models import models
 from tfdpzoo.cli.plan import plan
 from tfdpzoo.cli.register import register
+from tfdpzoo.cli.schema import schema
 from tfdpzoo.cli.show import show
+from tfdpzoo.cli.sign import sign
 from tfdpzoo.cli.train import train
 from tfdpzoo.cli.verify import verify
 
@@ -43,7 +45,18 @@ def commands(context: click.Context, debug: bool) -> None:
         context.exit(exits.BAD_INPUT)
 
 
-for command in (train, list_models, show, plan, verify, evaluate, register, models):
+for command in (
+    train,
+    list_models,
+    show,
+    plan,
+    verify,
+    sign,
+    evaluate,
+    register,
+    models,
+    schema,
+):
     commands.add_command(command)
 
 

@@ -27,7 +27,7 @@ from tfdpzoo.zoo import catalog
 _DECIDED_BY_THE_RUN = frozenset(
     {
         *("model", "delta", "dataset", "image_size", "recipe_name", "assignments", "engine"),
-        *("seed", "out", "runs", "no_dp", "insecure_seed"),
+        *("seed", "out", "runs", "no_dp", "insecure_seed", "tuning"),
     }
 )
 
@@ -47,6 +47,7 @@ class TrainingOrder:
         replicas: How many; None for as many as there are.
         initialization_seed: Of the initial weights; public.
         insecure_seed: Of sampling and noise, for tests.
+        tuning: What the trainer declares of tuning; None for nothing.
         record: The table of results to append to.
         as_json: Whether stdout is for JSON.
         command: What was typed.
@@ -67,6 +68,7 @@ class TrainingOrder:
     replicas: int | None
     initialization_seed: int | None
     insecure_seed: int | None
+    tuning: str | None
     record: Path | None
     as_json: bool
     command: str
@@ -149,6 +151,7 @@ Examples:
 @options.alias
 @options.no_dp
 @options.insecure_seed
+@options.tuning
 @options.resume
 @options.more_epochs
 @options.checkpoint_every
@@ -177,6 +180,7 @@ def train(
     alias: str | None,
     no_dp: bool,
     insecure_seed: int | None,
+    tuning: str | None,
     resume: Path | None,
     more_epochs: str | None,
     checkpoint_every: str,
@@ -228,7 +232,7 @@ def train(
         raise InputError("Give the model to train, for example smoothnet, or --resume RUN.")
     tell_note_on(model)
     if no_dp:
-        _refuse_beside_no_dp(out, insecure_seed, strategy, alias)
+        _refuse_beside_no_dp(out, insecure_seed, strategy, tuning, alias)
     texts = parse_assignments(assignments)
     if not no_dp and epsilon is None and not texts.keys() & {"epsilon", "privacy.epsilon"}:
         made_for = catalog.recipe(model, recipe_name, dataset)
@@ -250,6 +254,7 @@ def train(
         replicas=replicas,
         initialization_seed=seed,
         insecure_seed=insecure_seed,
+        tuning=tuning,
         record=record,
         as_json=as_json,
         command=command,
@@ -307,7 +312,11 @@ def _more_epochs(text: str | None) -> float | None:
 
 
 def _refuse_beside_no_dp(
-    out: Path | None, insecure_seed: int | None, strategy: str | None, alias: str | None
+    out: Path | None,
+    insecure_seed: int | None,
+    strategy: str | None,
+    tuning: str | None,
+    alias: str | None,
 ) -> None:
     if strategy not in (None, STRATEGIES[0]):
         raise InputError(
@@ -322,6 +331,10 @@ def _refuse_beside_no_dp(
         raise InputError("--alias cannot be given with --no-dp: such a model gets no version.")
     if insecure_seed is not None:
         raise InputError("--insecure-seed has no meaning with --no-dp; leave it out.")
+    if tuning is not None:
+        raise InputError(
+            "--tuning belongs to a guarantee, which --no-dp does without; leave it out."
+        )
 
 
 def _recipe(

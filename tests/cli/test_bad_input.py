@@ -313,6 +313,7 @@ def test_data_that_is_not_there_has_three_ways_out(
         (("--out", "models/1"), "--out cannot be given with --no-dp"),
         (("--insecure-seed", "1"), "--insecure-seed has no meaning with --no-dp"),
         (("--alias", "champion"), "--alias cannot be given with --no-dp"),
+        (("--tuning", "none"), "--tuning belongs to a guarantee, which --no-dp does without"),
     ],
 )
 def test_options_that_contradict_no_dp_are_refused(
@@ -326,7 +327,7 @@ def test_options_that_contradict_no_dp_are_refused(
 def test_a_path_that_is_no_model_is_refused(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
-    assert "There is no folder nowhere" in refused("verify", "nowhere")
+    assert "There is no folder no/where" in refused("verify", "no/where")
     assert "neither a SavedModel" in refused("verify", "empty")
 
 

@@ -50,6 +50,9 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ["models", "--help"],
         ["models", "list"],
         ["models", "show", "nowhere"],
+        ["verify", "http://127.0.0.1:1", "--model", "a"],
+        ["sign", "nowhere", "--key", "nowhere"],
+        ["schema"],
     ],
     ids=" ".join,
 )

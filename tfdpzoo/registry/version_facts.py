@@ -64,14 +64,11 @@ class VersionFacts:
         """
         # The privacy records take a second to import, which a list from the cache does not need.
         from tfdpzoo.model_facts import ModelFacts
-        from tfdpzoo.version_folder import PRIVACY_FILE, read_privacy_file
+        from tfdpzoo.version_folder import read_privacy_file
 
         record = read_privacy_file(folder)
         _require_recorded(folder, record)
-        try:
-            digest = hashlib.sha256((folder / PRIVACY_FILE).read_bytes()).hexdigest()
-        except OSError as error:
-            raise InputError(f"{PRIVACY_FILE} cannot be read: {error.strerror}.") from error
+        digest = hashlib.sha256(record.content).hexdigest()
         return cls._of(record.guarantee, ModelFacts.read(folder), digest)
 
     @classmethod
