@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import click
 
 from tfdpzoo.cli import exits
+from tfdpzoo.cli.completion import answer, completion
+from tfdpzoo.cli.doctor import doctor
 from tfdpzoo.cli.evaluate import evaluate
 from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.plan import plan
@@ -41,7 +43,7 @@ def commands(context: click.Context, debug: bool) -> None:
         context.exit(exits.BAD_INPUT)
 
 
-for command in (train, list_models, show, plan, verify, evaluate):
+for command in (train, list_models, show, plan, verify, evaluate, doctor, completion):
     commands.add_command(command)
 
 
@@ -51,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What was typed after the program's name; by default that of this process.
     """
+    answered = answer(commands)
+    if answered is not None:
+        return answered
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = bool(os.environ.get(exits.DEBUG_VARIABLE))
     try:

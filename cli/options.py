@@ -6,26 +6,29 @@ from pathlib import Path
 
 import click
 
+from tfdpzoo.cli import suggestions
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.dpsgd.execution import ENGINES
 
 _PATH = click.Path(path_type=Path)
 _LARGEST_SEED = 2**32 - 1
 
-model = click.argument("model")
-model_or_none = click.argument("model", required=False)
-saved_model = click.argument("path", type=_PATH)
+model = click.argument("model", shell_complete=suggestions.models)
+model_or_none = click.argument("model", required=False, shell_complete=suggestions.models)
+saved_model = click.argument("path", type=_PATH, shell_complete=suggestions.registered_models)
 
 recipe = click.option(
     "--recipe",
     "recipe_name",
     metavar="NAME|FILE",
+    shell_complete=suggestions.recipes,
     help="A recipe of the model, or the path of a .toml file.  [default: the one named like "
     "--dataset, or else the paper's]",
 )
 dataset = click.option(
     "--dataset",
     metavar="NAME|PATH",
+    shell_complete=suggestions.datasets,
     help="digits, cifar10, mnist, fashion_mnist, imagenette; a folder "
     "{train,test}/CLASS/*.jpg|png; or an .npz file.",
 )

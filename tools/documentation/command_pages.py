@@ -5,6 +5,7 @@ A page has `<!-- commands -->` where they go and `<!-- exit codes -->` for how t
 
 from __future__ import annotations
 
+import html
 import inspect
 import re
 from collections.abc import Iterator
@@ -26,15 +27,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Puts commands and exit codes in their places."""
     if _COMMANDS in markdown:
         context = click.Context(commands, info_name=_PROGRAM)
-        markdown = markdown.replace(
-            _COMMANDS, "\n\n".join(_group(commands, context, level=2))
-        )
+        markdown = markdown.replace(_COMMANDS, "\n\n".join(_group(commands, context, level=2)))
     return markdown.replace(_EXIT_CODES, _exit_codes())
 
 
 def _exit_codes() -> str:
     rows = re.findall(r"^ +(\d+) +(.*)$", exits.DOCUMENTATION, re.MULTILINE)
-    return "\n".join(["| code | |", "| --- | --- |", *(f"| {code} | {text} |" for code, text in rows)])
+    return "\n".join(
+        ["| code | |", "| --- | --- |", *(f"| {code} | {text} |" for code, text in rows)]
+    )
 
 
 def _group(group: click.Group, parent: click.Context, level: int) -> Iterator[str]:
@@ -61,12 +62,12 @@ def _command(command: click.Command, context: click.Context, level: int) -> Iter
 
 
 def _row(option: click.Option) -> str:
-    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    value = "" if option.is_flag else f" `{_value(option)}`"
+    names = ", ".join((*option.opts, *option.secondary_opts))
+    value = "" if option.is_flag else f" {_value(option)}"
     text = option.help or ""
     if option.show_default and not option.is_flag and option.default is not None:
         text += f" [default: {option.default}]"
-    return f"| {names}{_cell(value)} | {_cell(text)} |"
+    return f"| <code>{_cell(names + value)}</code> | {_cell(text)} |"
 
 
 def _value(option: click.Option) -> str:
@@ -76,7 +77,9 @@ def _value(option: click.Option) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "&#124;").replace("<", "&lt;").replace("*", r"\*")
+    """Text in a table, in which nothing is Markdown or HTML."""
+    escaped = html.escape(" ".join(text.split()))
+    return re.sub(r"[|*_`\\]", lambda found: f"&#{ord(found[0])};", escaped)
 
 
 def _prose(text: str) -> str:
