@@ -34,7 +34,8 @@ def doctor(context: click.Context, data_dir: Path | None, runs: Path, as_json: b
     from rich.table import Table
     from rich.text import Text
 
-    from tfdpzoo.diagnosis import Status, diagnose
+    from tfdpzoo.diagnosis.diagnose import diagnose
+    from tfdpzoo.diagnosis.finding import Status
 
     console = open_console(stderr=as_json)
     with busy(console, "looking"):

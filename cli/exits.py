@@ -25,6 +25,7 @@ Exit codes:
   2    something in the input cannot be used
   70   an error of the program itself; --debug shows where
   130  stopped by Ctrl-C
+  141  nobody reads the output any more
   143  stopped by SIGTERM
 """
 

@@ -18,6 +18,7 @@ from tfdpzoo.cli.plan import plan
 from tfdpzoo.cli.show import show
 from tfdpzoo.cli.train import train
 from tfdpzoo.cli.verify import verify
+from tfdpzoo.errors import InputError
 
 _EXAMPLES = """\b
 Examples:
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = bool(os.environ.get(exits.DEBUG_VARIABLE))
     try:
+        _require_posix(sys.platform)
         with commands.make_context("tfdpzoo", list(arguments)) as context:
             debug = debug or context.params["debug"]
             context.obj = shlex.join(["tfdpzoo", *arguments])
@@ -66,6 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         return exits.exit_code_of(error, debug=debug)
     return exits.OK
+
+
+def _require_posix(platform: str) -> None:
+    if platform == "win32":
+        raise InputError(
+            "tfdpzoo does not run on Windows itself; install WSL 2 (`wsl --install`) and use it in "
+            "there."
+        )
 
 
 if __name__ == "__main__":

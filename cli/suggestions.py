@@ -1,4 +1,4 @@
-"""What the shell proposes while somebody types; nothing here imports TensorFlow or reads a model."""
+"""What the shell proposes while somebody types; nothing here imports TensorFlow."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ def diagnose(*, data_dir: Path | None, runs: Path, models: Path) -> Iterator[Fin
         [
             *_machine_checks(),
             *_package_checks(),
-            *_tensorflow_checks(),
             Check("Environment", lambda: environment.check_environment(os.environ)),
+            *_tensorflow_checks(),
             Check("Data", lambda: [_datasets(data_dir)]),
             *_place_checks("runs", runs),
             *_place_checks("models", models),

@@ -135,7 +135,7 @@ def pinned_versions(file: Path = _CHECKOUT / "constraints.txt") -> Mapping[str, 
     """
     if not file.is_file():
         return {}
-    pins = {}
+    pins: dict[str, str] = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         found = _PIN.fullmatch(line.strip())
         if found and _applies(Requirement(line.strip())):
