@@ -97,6 +97,15 @@ def test_tensorflow_is_asked_in_a_process_of_its_own(monkeypatch: pytest.MonkeyP
     assert facts.seconds > 0
 
 
+def test_a_backend_that_is_missing_is_a_fact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "no-such-backend")
+
+    facts = probe_tensorflow()
+
+    assert facts.failure is None
+    assert "no-such-backend" in str(facts.keras_failure)
+
+
 def test_a_tensorflow_that_ends_its_process_is_a_fact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

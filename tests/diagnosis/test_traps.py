@@ -49,7 +49,17 @@ STARTED = TensorFlowFacts(seconds=3.0, cuda=True, backend="tensorflow")
         (tensorflow_checks.check_backend(STARTED), OK, "tensorflow"),
         (tensorflow_checks.check_backend(TensorFlowFacts(backend="torch")), PROBLEM, "torch"),
         (tensorflow_checks.check_backend(TensorFlowFacts(failure="no")), NOTE, "not known"),
+        (
+            tensorflow_checks.check_backend(TensorFlowFacts(keras_failure="No module 'jax'")),
+            PROBLEM,
+            "Keras cannot be imported (No module 'jax')",
+        ),
         (tensorflow_checks.check_tf_privacy(STARTED), OK, "without the estimators"),
+        (
+            tensorflow_checks.check_tf_privacy(TensorFlowFacts(keras_failure="no")),
+            NOTE,
+            "not known",
+        ),
         (
             tensorflow_checks.check_tf_privacy(
                 TensorFlowFacts(privacy_failure="ImportError: no module named estimator")

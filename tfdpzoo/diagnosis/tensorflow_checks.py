@@ -13,7 +13,7 @@ _SLOW_IMPORT_SECONDS = 60
 
 
 def check_import(facts: TensorFlowFacts) -> Finding:
-    """Tells whether TensorFlow and Keras can be imported.
+    """Tells whether TensorFlow can be imported.
 
     Args:
         facts: What the process found.
@@ -47,10 +47,11 @@ def check_backend(facts: TensorFlowFacts) -> Finding:
         return Finding("Keras backend", Status.NOTE, "not known, as TensorFlow does not start")
     if facts.backend == "tensorflow":
         return Finding("Keras backend", Status.OK, "tensorflow")
+    found = facts.backend or f"Keras cannot be imported ({facts.keras_failure})"
     return Finding(
         "Keras backend",
         Status.PROBLEM,
-        f"{facts.backend}; the commands take tensorflow all the same, Python code does not",
+        f"{found}; the commands take tensorflow all the same, Python code does not",
         'export KERAS_BACKEND=tensorflow, or set "backend" in ~/.keras/keras.json',
     )
 
@@ -61,8 +62,8 @@ def check_tf_privacy(facts: TensorFlowFacts) -> Finding:
     Args:
         facts: What the process found.
     """
-    if facts.failure is not None:
-        return Finding("TF-Privacy", Status.NOTE, "not known, as TensorFlow does not start")
+    if facts.failure is not None or facts.keras_failure is not None:
+        return Finding("TF-Privacy", Status.NOTE, "not known, as its imports fail")
     if facts.privacy_failure is None:
         return Finding(
             "TF-Privacy",

@@ -22,11 +22,12 @@ class TensorFlowFacts:
     """What the process found.
 
     Attributes:
-        failure: Why TensorFlow or Keras cannot be imported; None where they can.
+        failure: Why TensorFlow cannot be imported; None where it can.
         seconds: How long that took.
         cuda: Whether TensorFlow is built with CUDA.
         gpus: The names of the GPUs that it sees.
         backend: What Keras computes with.
+        keras_failure: Why Keras cannot be imported; None where it can.
         privacy_failure: Why TF-Privacy's optimizer cannot be imported; None where it can.
     """
 
@@ -35,6 +36,7 @@ class TensorFlowFacts:
     cuda: bool = False
     gpus: tuple[str, ...] = ()
     backend: str = ""
+    keras_failure: str | None = None
     privacy_failure: str | None = None
 
 
@@ -61,24 +63,26 @@ def probe_tensorflow() -> TensorFlowFacts:
 def _facts() -> TensorFlowFacts:
     started = time.monotonic()
     try:
-        import keras
         import tensorflow as tf
 
         from tfdpzoo.hardware import accelerators
     except Exception as error:
         return TensorFlowFacts(failure=_reason(error))
-    privacy_failure = None
-    try:
-        import tfdpzoo.dpsgd.tf_privacy  # noqa: F401
-    except Exception as error:
-        privacy_failure = _reason(error)
-    return TensorFlowFacts(
+    facts = TensorFlowFacts(
         seconds=time.monotonic() - started,
         cuda=bool(tf.test.is_built_with_cuda()),
         gpus=tuple(accelerators()),
-        backend=keras.backend.backend(),
-        privacy_failure=privacy_failure,
     )
+    try:
+        import keras
+    except Exception as error:
+        return dataclasses.replace(facts, keras_failure=_reason(error))
+    facts = dataclasses.replace(facts, backend=keras.backend.backend())
+    try:
+        import tfdpzoo.dpsgd.tf_privacy  # noqa: F401
+    except Exception as error:
+        return dataclasses.replace(facts, privacy_failure=_reason(error))
+    return facts
 
 
 def _reason(error: Exception) -> str:

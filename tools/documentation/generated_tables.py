@@ -1,4 +1,4 @@
-"""Fills in tables that are made from the zoo's own files whenever the site is built.
+"""Fills in tables, which are made from the zoo's own files whenever the site is built.
 
 A page has `<!-- table: NAME -->` where a table goes.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -30,68 +30,78 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def _table(name: str, root: Path) -> str:
     if name not in _TABLES:
         raise PluginError(f"There is no table named {name!r}; known: {', '.join(_TABLES)}.")
-    head, rows = _TABLES[name](root)
-    return "\n".join(_lines(head, rows))
+    return _TABLES[name](root)
 
 
-def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    for cells in (head, ["---"] * len(head), *rows):
-        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+        for cells in (head, ["---"] * len(head), *rows)
+    )
 
 
-_Table = tuple[Sequence[str], Iterable[Sequence[str]]]
+def _recipes(root: Path) -> str:
+    """Every recipe, in a table for each model."""
+    head = ("recipe", "data", "epsilon, delta", "batch", "epochs", "clip norm", "for what")
+    return "\n\n".join(
+        f"### {entry.name}\n\n{entry.description}: [card](models/{entry.name}.md).\n\n"
+        + _lines(head, [_recipe_row(entry, name, path) for name, path in entry.recipes.items()])
+        for entry in map(catalog.entry, catalog.names())
+    )
 
 
-def _recipes(root: Path) -> _Table:
-    """Every recipe of every model."""
-    head = ("model", "recipe", "data", "epsilon, delta", "batch, epochs", "clip norm", "for what")
-    return head, [
-        _recipe_row(name, Recipe.from_toml(path), name == catalog.entry(model).default_recipe)
-        for model in catalog.names()
-        for name, path in catalog.entry(model).recipes.items()
-    ]
-
-
-def _recipe_row(name: str, recipe: Recipe, default: bool) -> Sequence[str]:
+def _recipe_row(entry: catalog.ZooEntry, name: str, path: Path) -> Sequence[str]:
+    recipe = Recipe.from_toml(path)
     privacy = recipe.privacy
     return (
-        f"[{recipe.model}](models/{recipe.model}.md)",
-        f"**`{name}`**" if default else f"`{name}`",
+        f"**`{name}`**" if name == entry.default_recipe else f"`{name}`",
         recipe.dataset,
-        f"{privacy.epsilon:g}, {privacy.delta:g}",
-        f"{privacy.batch_size:,}, {privacy.epochs:g}",
+        f"{privacy.epsilon:g}, {_power(privacy.delta)}",
+        f"{privacy.batch_size:,}",
+        f"{privacy.epochs:.4g}",
         f"{privacy.clip_norm:g}",
         recipe.description,
     )
 
 
-def _example(root: Path) -> _Table:
+def _power(delta: float) -> str:
+    """Writes 1e-05 as people do, 1e-5."""
+    return re.sub(r"(\.0+)?e-0*", "e-", f"{delta:.2e}")
+
+
+def _example(root: Path) -> str:
     """The values of one recipe with their sources."""
     recipe = catalog.recipe("smoothnet", "cifar10-cpu")
-    return ("key", "value", "where it comes from"), [
-        (f"`{key}`", f"`{value}`", recipe.sources.get(key, "default"))
-        for key, value in recipe.settings().items()
-    ]
+    return _lines(
+        ("key", "value", "where it comes from"),
+        [
+            (f"`{key}`", f"`{value}`", recipe.sources.get(key, "default"))
+            for key, value in recipe.settings().items()
+        ],
+    )
 
 
-def _results(root: Path) -> _Table:
+def _results(root: Path) -> str:
     """The recorded runs whose guarantee is valid."""
     with open(root / "zoo" / "results.csv", encoding="utf-8", newline="") as file:
         valid = [row for row in csv.DictReader(file) if row["guarantee"] == "valid"]
-    return ("data", "model, recipe", "parameters", "epsilon, delta", "test accuracy", "updates"), [
-        (
-            row["dataset"],
-            f"{row['model']}, `{row['recipe']}`",
-            f"{int(row['parameters']):,}",
-            f"{float(row['epsilon']):g}, {float(row['delta']):g}",
-            f"{float(row['accuracy']):.1%}",
-            f"{int(row['updates']):,}",
-        )
-        for row in sorted(valid, key=lambda row: (row["dataset"], row["model"], row["date"]))
-    ]
+    return _lines(
+        ("data", "model, recipe", "parameters", "epsilon, delta", "test accuracy", "updates"),
+        [
+            (
+                row["dataset"],
+                f"{row['model']}, `{row['recipe']}`",
+                f"{int(row['parameters']):,}",
+                f"{float(row['epsilon']):g}, {_power(float(row['delta']))}",
+                f"{float(row['accuracy']):.1%}",
+                f"{int(row['updates']):,}",
+            )
+            for row in sorted(valid, key=lambda row: (row["dataset"], row["model"], row["date"]))
+        ],
+    )
 
 
-_TABLES: dict[str, Callable[[Path], _Table]] = {
+_TABLES: dict[str, Callable[[Path], str]] = {
     "recipes": _recipes,
     "recipe-example": _example,
     "results": _results,
