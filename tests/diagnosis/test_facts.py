@@ -102,8 +102,8 @@ def test_a_backend_that_is_missing_is_a_fact(monkeypatch: pytest.MonkeyPatch) ->
 
     facts = probe_tensorflow()
 
-    assert facts.failure is None
-    assert "no-such-backend" in str(facts.keras_failure)
+    # TensorFlow imports Keras too and may be the first to fail.
+    assert "no-such-backend" in (facts.failure or facts.keras_failure or "")
 
 
 def test_a_tensorflow_that_ends_its_process_is_a_fact(
