@@ -6,6 +6,7 @@ A page has `<!-- table: NAME -->` where a table goes.
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -101,8 +102,17 @@ def _results(root: Path) -> str:
     )
 
 
+def _schemas(root: Path) -> str:
+    """The published schemas."""
+    found = sorted(root.glob("schema/*.json"))
+    titles = {file.name: json.loads(file.read_text(encoding="utf-8"))["title"] for file in found}
+    rows = [(f"[{name}](../schema/{name})", title) for name, title in titles.items()]
+    return _lines(("schema", "of what"), rows) if rows else ""
+
+
 _TABLES: dict[str, Callable[[Path], str]] = {
     "recipes": _recipes,
     "recipe-example": _example,
     "results": _results,
+    "schemas": _schemas,
 }
