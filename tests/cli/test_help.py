@@ -32,7 +32,7 @@ def test_every_command_has_examples_of_itself_that_parse(path: str) -> None:
     lines = list(lines_of(COMMANDS[path].epilog or ""))
 
     assert lines, f"`{path} --help` ends without an example"
-    assert all(line.startswith(path) for line in lines)
+    assert any(line.startswith(path) for line in lines)
     for line in lines:
         parse(line)
 
