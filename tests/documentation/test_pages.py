@@ -40,7 +40,7 @@ def test_what_the_page_of_pitfalls_names_exists() -> None:
         assert f"def {test}(" in source if test else source, f"{file}::{test}"
 
 
-def test_every_pitfall_has_a_severity() -> None:
+def test_every_pitfall_has_a_severity_a_place_and_a_proof() -> None:
     text = (ROOT / "docs" / "pitfalls.md").read_text(encoding="utf-8")
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
@@ -52,6 +52,9 @@ def test_every_pitfall_has_a_severity() -> None:
     for row in rows:
         assert len(row) == 4, row
         assert row[1] in ("Critical", "Theoretical", "Negligible"), row
+        if not row[2].startswith("not stopped"):
+            assert re.search(r"`(tfdpzoo|cli)/[\w/]+\.py`", row[2]), row
+            assert "`tests/" in row[3], row
 
 
 def test_the_images_of_the_tutorial_can_be_read(

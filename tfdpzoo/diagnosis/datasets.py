@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from tfdpzoo.data.published import SIZES
 from tfdpzoo.diagnosis.finding import Finding, Status
 
-NAMES = ("cifar10", "fashion_mnist", "imagenette", "mnist")
+NAMES = tuple(sorted(SIZES.keys() - {"digits"}))
 """The data sets that `--dataset` takes from TensorFlow Datasets."""
 
 
