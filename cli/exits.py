@@ -21,7 +21,8 @@ CLOSED_PIPE = 141
 DOCUMENTATION = """\b
 Exit codes:
   0    all went well
-  1    verify: the model or its guarantee was altered; doctor: there is a problem
+  1    verify: the model or its guarantee was altered, or is too weak for --strict;
+       doctor: there is a problem
   2    something in the input cannot be used
   70   an error of the program itself; --debug shows where
   130  stopped by Ctrl-C

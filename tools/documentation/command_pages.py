@@ -32,7 +32,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def _exit_codes() -> str:
-    rows = re.findall(r"^ +(\d+) +(.*)$", exits.DOCUMENTATION, re.MULTILINE)
+    # What does not fit into a line goes on below it.
+    text = re.sub(r"\n {4,}", " ", exits.DOCUMENTATION)
+    rows = re.findall(r"^ +(\d+) +(.*)$", text, re.MULTILINE)
     return "\n".join(
         ["| code | |", "| --- | --- |", *(f"| {code} | {text} |" for code, text in rows)]
     )
