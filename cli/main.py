@@ -11,6 +11,7 @@ import click
 
 from tfdpzoo.cli import exits
 from tfdpzoo.cli.evaluate import evaluate
+from tfdpzoo.cli.export import export
 from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.plan import plan
 from tfdpzoo.cli.show import show
@@ -41,7 +42,7 @@ def commands(context: click.Context, debug: bool) -> None:
         context.exit(exits.BAD_INPUT)
 
 
-for command in (train, list_models, show, plan, verify, evaluate):
+for command in (train, list_models, show, plan, verify, evaluate, export):
     commands.add_command(command)
 
 
