@@ -45,6 +45,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ["plan", "smoothnet", "--recipe", "digits", "--epochs", "1"],
         ["train", "smothnet", "--epsilon", "1"],
         ["verify", "nowhere"],
+        ["export", "nowhere", "--format", "onnx"],
     ],
     ids=" ".join,
 )

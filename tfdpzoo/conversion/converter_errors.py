@@ -1,4 +1,4 @@
-"""What converters raise, for people."""
+"""What converters and runtimes raise, for people."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _LONGEST_REASON = 200
 
 
 @contextlib.contextmanager
-def told_in_one_sentence(converter: str) -> Iterator[None]:
-    """Makes an `InputError` of whatever a converter raises in the `with` block.
+def told_in_one_sentence(failure: str) -> Iterator[None]:
+    """Makes an `InputError` of whatever is raised in the `with` block.
 
-    Converters raise errors of every kind for a layer that they do not know.
+    Converters and runtimes raise errors of every kind for a layer that they do not know.
 
     Args:
-        converter: Its name.
+        failure: What went wrong then, the beginning of the sentence.
 
     Raises:
         InputError: The block raised something.
@@ -29,4 +29,4 @@ def told_in_one_sentence(converter: str) -> Iterator[None]:
     except Exception as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         reason = line[:_LONGEST_REASON].rstrip(". ")
-        raise InputError(f"{converter} cannot convert this model: {reason}.") from error
+        raise InputError(f"{failure}: {reason}.") from error

@@ -47,11 +47,12 @@ def write_lite(original: Original, path: Path, batch_size: int = 1) -> Agreement
             model cannot be converted.
     """
     require_packages(TFLITE)
-    with told_in_one_sentence("TensorFlow's converter to LiteRT"):
+    with told_in_one_sentence("TensorFlow's converter cannot convert this model to LiteRT"):
         content = _convert(original, batch_size)
     content = _with_metadata(content, original.record("tensorflow"))
     compared = (batch_size,) * _COMPARED_BATCHES
-    agreement = require_agreement(original, lite_runtime(content), compared)
+    with told_in_one_sentence("LiteRT cannot execute what the converter made of this model"):
+        agreement = require_agreement(original, lite_runtime(content), compared)
     with appearing(path) as place:
         place.write_bytes(content)
     return agreement

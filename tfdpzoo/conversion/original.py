@@ -17,6 +17,7 @@ from tfdpzoo.verification import verify
 from tfdpzoo.version_folder import CLASSES_FILE
 
 OUTPUTS = ("logits", "probabilities")
+"""In alphabetical order, in which TensorFlow sorts a signature's outputs."""
 
 
 @dataclass(frozen=True)
