@@ -61,8 +61,9 @@ def test_it_carries_the_record(written, original) -> None:
 def test_the_normalisation_is_that_of_the_data_set(tmp_path) -> None:
     constants = published_normalization("cifar10")
     exported = export_by_recipe(
-        catalog.build("tanh_cnn", input_shape=(8, 8, 3), classes=5),
+        catalog.build("tanh_cnn", input_shape=(8, 8, 3), classes=5, layout="cifar10-small"),
         tmp_path / "a" / "1",
+        architecture={"layout": "cifar10-small"},
         dataset="cifar10",
         normalization=constants,
     )
@@ -75,8 +76,9 @@ def test_the_normalisation_is_that_of_the_data_set(tmp_path) -> None:
 
 def test_a_folder_may_have_the_name_of_a_known_data_set(tmp_path) -> None:
     exported = export_by_recipe(
-        catalog.build("tanh_cnn", input_shape=(8, 8, 3), classes=5),
+        catalog.build("tanh_cnn", input_shape=(8, 8, 3), classes=5, layout="cifar10-small"),
         tmp_path / "a" / "1",
+        architecture={"layout": "cifar10-small"},
         dataset="cifar10",
     )
 
