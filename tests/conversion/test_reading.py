@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from tfdpzoo.conversion import reading
-from tfdpzoo.conversion.conversion import convert
-from tfdpzoo.conversion.formats import ENDINGS
+from tfdpzoo.conversion.formats import ENDINGS, KERAS, ONNX, TFLITE
+from tfdpzoo.conversion.keras_file import write_keras
+from tfdpzoo.conversion.lite_file import write_lite
+from tfdpzoo.conversion.onnx_file import write_onnx
+from tfdpzoo.conversion.original import Original
 from tfdpzoo.conversion.reading import member_of, read_carried_record
 from tfdpzoo.errors import InputError
 from tfdpzoo.zoo import catalog
@@ -22,12 +25,13 @@ pytest.importorskip("ai_edge_litert", reason="needs the extra convert")
 
 
 @pytest.fixture(scope="module")
-def files(with_recipe: Path, tmp_path_factory) -> dict[str, Path]:
+def files(original: Original, tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("files")
-    return {
-        name: convert(with_recipe, name, folder / f"model{ending}", builder=catalog.build).path
-        for name, ending in ENDINGS.items()
-    }
+    files = {name: folder / f"model{ending}" for name, ending in ENDINGS.items()}
+    write_keras(original, files[KERAS], catalog.build)
+    write_onnx(original, files[ONNX])
+    write_lite(original, files[TFLITE])
+    return files
 
 
 @pytest.fixture(params=sorted(ENDINGS))
