@@ -48,7 +48,7 @@ def stderr_aside() -> Iterator[None]:
     """Leads file descriptor 2 into a file in a `with` block, and shows the file if that fails.
 
     For what is written past Python's log, or before it is set up. Beside an `InputError`, which
-    says itself what is wrong, it is not shown.
+    says itself what is wrong, and after Ctrl-C it is not shown.
     """
     try:
         sys.stderr.flush()
@@ -63,7 +63,7 @@ def stderr_aside() -> Iterator[None]:
             yield
         except InputError:
             raise
-        except BaseException:
+        except Exception:
             os.dup2(real, 2)
             said.seek(0)
             sys.stderr.write(said.read().decode(errors="replace"))

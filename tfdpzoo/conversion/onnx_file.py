@@ -90,7 +90,8 @@ def _convert(original: Original) -> Any:
             output_names=outputs,
             tensors_to_rename={images: "images", **dict(zip(outputs, OUTPUTS, strict=True))},
         )
-    return _simplified(converted).make_model(original.folder.absolute().parent.name)
+    # A folder's name may be somebody's: it does not go into the file.
+    return _simplified(converted).make_model("an image classifier exported by tfdpzoo")
 
 
 def _simplified(converted: Any) -> Any:
