@@ -14,7 +14,9 @@ from tfdpzoo.cli.evaluate import evaluate
 from tfdpzoo.cli.export import export
 from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.plan import plan
+from tfdpzoo.cli.schema import schema
 from tfdpzoo.cli.show import show
+from tfdpzoo.cli.sign import sign
 from tfdpzoo.cli.train import train
 from tfdpzoo.cli.verify import verify
 
@@ -42,7 +44,7 @@ def commands(context: click.Context, debug: bool) -> None:
         context.exit(exits.BAD_INPUT)
 
 
-for command in (train, list_models, show, plan, verify, evaluate, export):
+for command in (train, list_models, show, plan, verify, sign, evaluate, export, schema):
     commands.add_command(command)
 
 

@@ -46,6 +46,9 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ["train", "smothnet", "--epsilon", "1"],
         ["verify", "nowhere"],
         ["export", "nowhere", "--format", "onnx"],
+        ["verify", "http://127.0.0.1:1", "--model", "a"],
+        ["sign", "nowhere", "--key", "nowhere"],
+        ["schema"],
     ],
     ids=" ".join,
 )

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfdpzoo.conversion.carried_record import CarriedRecord, made_with
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
-from tfdpzoo.verification import verify
+from tfdpzoo.verification.folder import verify_folder
 from tfdpzoo.version_folder import CLASSES_FILE
 
 OUTPUTS = ("logits", "probabilities")
@@ -46,7 +46,7 @@ class Original:
         Raises:
             InputError: The version, or its record, is not what was exported.
         """
-        report = verify(folder)
+        report = verify_folder(folder)
         if not report.ok or report.guarantee is None:
             raise InputError(
                 f"{folder} is not exported, because it does not verify: {report.problems[0]}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from tfdpzoo.conversion.new_place import appearing
 from tfdpzoo.conversion.original import Original
 from tfdpzoo.errors import InputError
-from tfdpzoo.verification import verify
+from tfdpzoo.verification.folder import verify_folder
 
 
 def copy_saved_model(original: Original, path: Path) -> None:
@@ -23,7 +23,7 @@ def copy_saved_model(original: Original, path: Path) -> None:
     """
     with appearing(path) as place:
         shutil.copytree(original.folder, place)
-        report = verify(place)
+        report = verify_folder(place)
         if not report.ok:
             raise InputError(
                 f"The copy of {original.folder} does not verify, so it was removed: "
