@@ -40,6 +40,7 @@ def write_record(run: RunFolder, model: str | None) -> None:
         environment=current_environment(tf.distribute.get_strategy()),
         initialization_seed=None,
         insecure_seed=None,
+        tuning=None,
         command="tfdpzoo train",
         plan=PrivacyPlan.from_noise_multiplier(
             noise_multiplier=1.1, delta=1e-3, examples=500, batch_size=50, updates=20
