@@ -11,6 +11,7 @@ import click
 
 from tfdpzoo.cli import exits
 from tfdpzoo.cli.evaluate import evaluate
+from tfdpzoo.cli.export import export
 from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.plan import plan
 from tfdpzoo.cli.schema import schema
@@ -43,7 +44,7 @@ def commands(context: click.Context, debug: bool) -> None:
         context.exit(exits.BAD_INPUT)
 
 
-for command in (train, list_models, show, plan, verify, sign, evaluate, schema):
+for command in (train, list_models, show, plan, verify, sign, evaluate, export, schema):
     commands.add_command(command)
 
 
