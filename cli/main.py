@@ -13,6 +13,7 @@ from tfdpzoo.cli import exits
 from tfdpzoo.cli.completion import answer, completion
 from tfdpzoo.cli.doctor import doctor
 from tfdpzoo.cli.evaluate import evaluate
+from tfdpzoo.cli.export import export
 from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.plan import plan
 from tfdpzoo.cli.schema import schema
@@ -54,6 +55,7 @@ for command in (
     verify,
     sign,
     evaluate,
+    export,
     schema,
     doctor,
     completion,

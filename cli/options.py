@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tfdpzoo.cli import suggestions
+from tfdpzoo.conversion.formats import FORMATS
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.dpsgd.execution import ENGINES
 from tfdpzoo.privacy.accesses import DECLARATIONS
@@ -21,6 +22,8 @@ target = click.argument("target", shell_complete=suggestions.registered_models)
 target_or_none = click.argument(
     "target", required=False, shell_complete=suggestions.registered_models
 )
+
+model_or_run = click.argument("source", metavar="RUN|NAME")
 
 recipe = click.option(
     "--recipe",
@@ -221,6 +224,27 @@ patience = click.option(
     help="Stop after so many updates in a row that leave the model without a finite loss.",
 )
 
+export_format = click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(FORMATS),
+    required=True,
+    help="saved_model is a copy; onnx and tflite need the extra tfdpzoo[convert].",
+)
+export_out = click.option(
+    "--out",
+    "path",
+    type=_PATH,
+    metavar="PATH",
+    help="The file to write, or the version's folder for saved_model. Nothing is ever "
+    "overwritten.  [default: exported/NAME-VERSION.ENDING]",
+)
+images_per_call = click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    metavar="B",
+    help="With --format tflite: how many images a call takes, which is fixed.  [default: 1]",
+)
 served_model = click.option("--model", metavar="NAME", help="The model's name at the server.")
 timeout = click.option(
     "--timeout",
