@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import click
 
 from tfdpzoo.cli import exits
+from tfdpzoo.cli.card import card
 from tfdpzoo.cli.evaluate import evaluate
+from tfdpzoo.cli.gallery import gallery
 from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.plan import plan
 from tfdpzoo.cli.show import show
@@ -41,7 +43,7 @@ def commands(context: click.Context, debug: bool) -> None:
         context.exit(exits.BAD_INPUT)
 
 
-for command in (train, list_models, show, plan, verify, evaluate):
+for command in (train, list_models, show, plan, verify, evaluate, card, gallery):
     commands.add_command(command)
 
 

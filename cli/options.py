@@ -15,6 +15,15 @@ _LARGEST_SEED = 2**32 - 1
 model = click.argument("model")
 model_or_none = click.argument("model", required=False)
 saved_model = click.argument("path", type=_PATH)
+registered_model = click.argument("name", metavar="NAME")
+models = click.option(
+    "--models",
+    type=_PATH,
+    default=Path("saved_models"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Where the registered models lie, as NAME/VERSION.",
+)
 
 recipe = click.option(
     "--recipe",
@@ -175,4 +184,34 @@ patience = click.option(
     default=10,
     show_default=True,
     help="Stop after so many updates in a row that leave the model without a finite loss.",
+)
+
+card_format = click.option(
+    "--format",
+    "card_format",
+    type=click.Choice(("markdown", "html")),
+    default="markdown",
+    show_default=True,
+    help="A folder with README.md and pictures, as model hubs take it, or one HTML file.",
+)
+licence = click.option(
+    "--license",
+    "licence",
+    metavar="ID",
+    help="The model's licence in the front matter, such as apache-2.0.  [default: unknown]",
+)
+card_out = click.option(
+    "--out",
+    type=_PATH,
+    metavar="PATH",
+    help="The folder or file to write; nothing is ever overwritten.  [default: "
+    "NAME-VERSION-card or NAME-VERSION-card.html]",
+)
+site = click.option(
+    "--out",
+    type=_PATH,
+    default=Path("site"),
+    show_default=True,
+    metavar="FOLDER",
+    help="The site's folder. An earlier gallery there is replaced, nothing else ever is.",
 )

@@ -1,0 +1,93 @@
+"""The models of the gallery: every version in the registry, also those that cannot be shown."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfdpzoo.cards.context import Card, NotesOf, read_card
+from tfdpzoo.errors import InputError
+from tfdpzoo.registry.aliases import aliases_of
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_DIGEST_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version in the registry.
+
+    Attributes:
+        name: The model's name, which may hold any characters.
+        version: Its number.
+        folder: Where it lies.
+    """
+
+    name: str
+    version: int
+    folder: Path
+
+    @property
+    def page(self) -> str:
+        """The name of its page: only letters, digits, dots, hyphens and underscores.
+
+        Example:
+            >>> RegisteredVersion("digits", 1, Path("digits/1")).page
+            'digits-1.html'
+        """
+        safe = _UNSAFE.sub("_", self.name)
+        if safe != self.name:
+            digest = hashlib.sha256(self.name.encode(errors="surrogateescape")).hexdigest()
+            safe = f"{safe}.{digest[:_DIGEST_DIGITS]}"
+        return f"{safe}-{self.version}.html"
+
+
+@dataclass(frozen=True)
+class GalleryModel:
+    """A version as the gallery shows it.
+
+    Attributes:
+        registered: Which version.
+        card: Its facts; None where they cannot be read or were altered.
+        problem: Why there is no card; empty where there is one.
+    """
+
+    registered: RegisteredVersion
+    card: Card | None
+    problem: str = ""
+
+
+def registered_versions(models: Path) -> Iterator[RegisteredVersion]:
+    """Walks the registry: `NAME/VERSION` with VERSION a whole number, in order.
+
+    Args:
+        models: The registry's folder.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+    if not models.is_dir():
+        raise InputError(f"There is no folder {models}; give --models the folder of the models.")
+    for model in sorted(each for each in models.iterdir() if each.is_dir()):
+        if model.name.startswith("."):
+            continue
+        versions = [each for each in model.iterdir() if each.is_dir() and each.name.isdecimal()]
+        for folder in sorted(versions, key=lambda each: int(each.name)):
+            yield RegisteredVersion(model.name, int(folder.name), folder)
+
+
+def read_model(registered: RegisteredVersion, notes_of: NotesOf | None) -> GalleryModel:
+    """Reads and verifies a version; what is wrong with it is kept and not raised.
+
+    Args:
+        registered: The version.
+        notes_of: Finds what is written of an architecture.
+    """
+    try:
+        aliases = aliases_of(registered.folder)
+        return GalleryModel(registered, read_card(registered.folder, aliases, notes_of))
+    except InputError as error:
+        return GalleryModel(registered, None, str(error))
