@@ -35,7 +35,7 @@ def draw_learning_curve(training: TrainingFacts) -> Picture | None:
     curve = training.curve
     if not curve:
         return None
-    figure = _figure(6.6, 4.4)
+    figure = _figure(5.8, 4.2)
     accuracy, spent = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     updates = [point.updates for point in curve]
     marker = "o" if len(curve) == 1 else ""
@@ -72,7 +72,7 @@ def draw_epsilon_of_delta(guarantee: PrivacyGuarantee) -> Picture | None:
     )
     if not points:
         return None
-    figure = _figure(6.6, 3.2)
+    figure = _figure(5.8, 3.1)
     axes = figure.subplots()
     deltas, epsilons = zip(*points, strict=True)
     axes.plot(deltas, epsilons, color=theme.light_colour("accent"), marker="o", markersize=4)

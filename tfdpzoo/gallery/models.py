@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,4 +91,11 @@ def read_model(registered: RegisteredVersion, notes_of: NotesOf | None) -> Galle
         aliases = aliases_of(registered.folder)
         return GalleryModel(registered, read_card(registered.folder, aliases, notes_of))
     except InputError as error:
-        return GalleryModel(registered, None, str(error))
+        return GalleryModel(registered, None, _without_folders(str(error), registered))
+
+
+def _without_folders(problem: str, registered: RegisteredVersion) -> str:
+    """The site may be published; where the models lie on a disk is nobody's business."""
+    title = f"{registered.name}:{registered.version}"
+    problem = problem.replace(str(registered.folder), title)
+    return problem.replace(f"{registered.folder.parent.parent}{os.sep}", "")

@@ -60,7 +60,8 @@
         "published",
         { color: colour("muted"), size: 8, symbol: "circle-open", line: { width: 1.5 } },
         {
-          mode: own.length > 1 ? "lines+markers" : "markers",
+          // A line through two points would tell more than was published.
+          mode: own.length > 2 ? "lines+markers" : "markers",
           line: { color: colour("line"), width: 1.5 },
           legendgroup: "published",
           showlegend: index === 0,
