@@ -20,6 +20,7 @@ from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
 from tfdpzoo.fitting import TrainingResult
+from tfdpzoo.model_facts import FACTS_FILE, ModelFacts
 from tfdpzoo.privacy import accounting
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.recipe import OptimizerSettings, PrivacySettings, Recipe
@@ -147,6 +148,24 @@ def test_the_model_carries_guarantee_classes_and_test_metrics(result: TrainingRe
     assert json.loads((extra / "classes.json").read_text()) == ["rows", "columns"]
     metrics = {each["name"]: each["value"] for each in record["evaluation"]["metrics"]}
     assert metrics == {"accuracy": result.accuracy, "loss": result.loss}
+
+
+def test_a_card_finds_test_metrics_and_nothing_of_training_examples(
+    result: TrainingResult,
+) -> None:
+    facts = ModelFacts.read(result.model_path)
+
+    assert facts is not None and facts.training is not None
+    confusion = np.asarray(facts.training.confusion)
+    assert confusion.sum(axis=1).tolist() == np.bincount(_stripes().test_labels).tolist()
+    assert confusion.trace() / confusion.sum() == pytest.approx(result.accuracy)
+    assert [point.updates for point in facts.training.curve] == [5, 10]
+    assert facts.training.curve[-1].test_accuracy == result.accuracy
+    assert facts.training.dataset == "stripes"
+    text = (result.model_path / FACTS_FILE).read_text()
+    for row in result.rows:
+        assert str(row.training_loss) not in text
+    assert "training_" not in text
 
 
 def test_the_exported_model_is_the_one_that_was_tested(result: TrainingResult) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import numbers
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +19,12 @@ from tfdpzoo.dpsgd.chunks import sum_over_chunks
 from tfdpzoo.dpsgd.engine import CompiledEngine, FastEngine, UncompiledEngine, make_engine
 from tfdpzoo.dpsgd.execution import ENGINES, ExecutionSettings
 from tfdpzoo.dpsgd.execution_choice import ChosenExecution, choose_execution
+from tfdpzoo.dpsgd.fit_arguments import (
+    require_epochs,
+    require_fitting_labels,
+    require_left_to_the_plan,
+    require_poisson,
+)
 from tfdpzoo.dpsgd.full_float32 import full_float32
 from tfdpzoo.dpsgd.layer_randomness import draw_from_secret
 from tfdpzoo.dpsgd.losses import per_example_loss, with_weight_losses
@@ -41,7 +46,6 @@ from tfdpzoo.dpsgd.validate import (
     clips_single_examples,
     compute_precision,
     probe_images,
-    require_isolated_losses,
     require_private_trainable,
 )
 from tfdpzoo.errors import InputError, unknown_name
@@ -215,13 +219,9 @@ class PrivateModel(keras.Model):
                 used up, labels do not fit the model, or an image cannot be read.
         """
         self._require_ready()
-        self._require_poisson(batches, *misplaced)
+        require_poisson(self.plan, batches, misplaced)
         callbacks = usable_callbacks(callbacks)
-        decided = sorted(kwargs.keys() & _DECIDED_BY_THE_PLAN)
-        if decided:
-            raise InputError(
-                f"fit does not take {', '.join(decided)}: the plan decides what a batch is."
-            )
+        require_left_to_the_plan(kwargs)
         first = self._next_update
         remaining = self.plan.updates - first
         if remaining <= 0:
@@ -233,9 +233,8 @@ class PrivateModel(keras.Model):
         # A run that goes on keeps its epochs, and the first of them may be short.
         begun, done = divmod(first, per_epoch) if self._goes_on else (0, 0)
         allowed = -(-(remaining + done) // per_epoch)
-        if epochs is not None and (not isinstance(epochs, numbers.Integral) or epochs < 1):
-            raise InputError(f"epochs is {epochs!r}; train for a whole number, at least one.")
-        self._require_fitting_labels(batches.labels)
+        require_epochs(epochs)
+        require_fitting_labels(self.model, self._per_example_loss, batches.labels)
         if batches.key.reproducible:
             self._weaknesses.add(_FIXED_SEED)
         with full_float32(), original_errors():
@@ -468,28 +467,6 @@ class PrivateModel(keras.Model):
                 "them first and make a new one."
             )
 
-    def _require_poisson(self, batches: Any, *misplaced: Any) -> None:
-        if not isinstance(batches, PoissonBatches) or misplaced:
-            raise InputError(
-                "PrivateModel.fit takes plan.batches(images, labels): other ways to make batches, "
-                "such as shuffling, do not have the plan's guarantee."
-            )
-        if batches.plan != self.plan:
-            raise InputError("The batches are of another plan than the model's.")
-
-    def _require_fitting_labels(self, labels: np.ndarray) -> None:
-        classes = self.model(probe_images(self.model)).shape[-1]
-        sparse = labels.ndim == 1 or labels.shape[1:] == (1,)
-        if sparse and classes > 1 and len(labels):
-            lowest, highest = labels.min(), labels.max()
-            if lowest < 0 or highest >= classes:
-                raise InputError(
-                    f"The labels go from {lowest} to {highest}, but the model has {classes} "
-                    f"classes: 0 to {classes - 1}."
-                )
-        rows = np.arange(_PROBED_LABELS) % max(len(labels), 1)
-        require_isolated_losses(self._per_example_loss, classes, labels[rows])
-
     def get_config(self) -> dict[str, Any]:
         """Refuses: the key and the ledger do not belong into a saved model."""
         raise NotImplementedError("Save the wrapped .model, or export with tfdpzoo.export.")
@@ -502,17 +479,5 @@ def _counter(start: int, name: str) -> keras.Variable:
     )
 
 
-_PROBED_LABELS = 4
-_DECIDED_BY_THE_PLAN = frozenset(
-    {
-        "batch_size",
-        "class_weight",
-        "initial_epoch",
-        "sample_weight",
-        "shuffle",
-        "steps_per_epoch",
-        "validation_split",
-    }
-)
 _PAST_THE_LEDGER = "Updates were executed outside of fit, which the ledger did not count."
 _FIXED_SEED = "The sampling or the noise was drawn from a fixed, known seed."
