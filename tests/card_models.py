@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
-from stand_in import CLASSES, StandIn
+from stand_in import StandIn
 
-from tfdpzoo.model_facts import CurvePoint, TrainingFacts
+from tfdpzoo.model_facts import FACTS_FILE, CurvePoint, TrainingFacts
+from tfdpzoo.privacy.record import Status
 from tfdpzoo.saved_model import export
+from tfdpzoo.version_folder import read_privacy_file, write_privacy_file
 
 SCRIPT = "<script>document.title = 'broken'</script>"
 """If any page runs it, its title shows it."""
@@ -45,14 +48,18 @@ def export_full(folder: Path, *, dataset: str = "cifar10") -> Path:
 
 
 def export_invalid(folder: Path) -> Path:
-    """A model whose guarantee does not hold."""
+    """A model whose guarantee does not hold, and without facts of its training."""
     private = StandIn()
-    private.weaknesses = ("the seed of sampling and noise is known",)
-    return export(private, folder)
+    guarantee = dataclasses.replace(
+        private.guarantee(), status=Status(False, ("the seed was <b>known</b>",))
+    )
+    return export(private, folder, guarantee=guarantee)
 
 
-def export_bare(folder: Path) -> Path:
-    """A model without class names and without facts of its training or its network."""
+def export_without_facts(folder: Path) -> Path:
+    """A model of an earlier tfdpzoo: it tells nothing of its network, but is intact."""
     exported = export(StandIn(), folder)
-    assert CLASSES == 4
+    record = read_privacy_file(exported)
+    (exported / FACTS_FILE).unlink()
+    write_privacy_file(exported, record.guarantee)
     return exported

@@ -176,9 +176,7 @@ def _following(inputs: _Inputs) -> dict[int, list[int]]:
     return following
 
 
-def _only_input(
-    index: int, inputs: _Inputs, following: Mapping[int, list[int]]
-) -> int | None:
+def _only_input(index: int, inputs: _Inputs, following: Mapping[int, list[int]]) -> int | None:
     """The layer whose output this one takes alone, and takes nothing else."""
     sources, operations = inputs[index]
     if operations or len(sources) != 1 or sources[0] < 0:
@@ -324,4 +322,3 @@ def _shown_once(
         for each in kept
     )
     return remaining, tuple(shown)
-

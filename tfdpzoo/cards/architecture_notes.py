@@ -25,13 +25,13 @@ class ArchitectureNotes:
 
     @classmethod
     def parse(cls, markdown: str) -> ArchitectureNotes:
-        """Reads a card: its title, what stands before the first section, the section "Limits".
+        r"""Reads a card: its title, what stands before the first section, the section "Limits".
 
         Args:
             markdown: The card.
 
         Example:
-            >>> ArchitectureNotes.parse("# Net\\n\\nSmall.\\n\\n## Limits\\n\\n- Slow.").limits
+            >>> ArchitectureNotes.parse("# Net\n\nSmall.\n\n## Limits\n\n- Slow.").limits
             '- Slow.'
         """
         headings = list(_HEADING.finditer(markdown))

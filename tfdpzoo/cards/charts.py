@@ -175,7 +175,7 @@ def _picture(name: str, figure: Figure, axes: Sequence[Any], text: str) -> Pictu
         for label in (each.xaxis.label, each.yaxis.label):
             label.set_color(theme.light_colour("muted"))
     stream = io.StringIO()
-    settings = {
+    settings: Any = {
         "svg.fonttype": "none",
         "svg.hashsalt": name,
         "font.family": "sans-serif",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfdpzoo.cards.architecture_notes import ArchitectureNotes
 from tfdpzoo.errors import InputError
@@ -27,6 +28,7 @@ class Card:
         aliases: Names that the version goes by.
         folder: Where the SavedModel lies.
         guarantee: Its privacy record.
+        reservations: What weakens the claim although it is honest.
         facts: Its network and training; None where it tells nothing of them.
         class_names: Of all classes, in order; made up of numbers where they have no names.
         notes: What is written of its architecture; None where nothing is.
@@ -37,6 +39,7 @@ class Card:
     aliases: tuple[str, ...]
     folder: Path
     guarantee: PrivacyGuarantee
+    reservations: tuple[str, ...]
     facts: ModelFacts | None
     class_names: tuple[str, ...]
     notes: ArchitectureNotes | None
@@ -63,7 +66,9 @@ class Card:
         return self.metrics.get("accuracy")
 
 
-def read_card(folder: str | Path, aliases: Sequence[str] = (), notes_of: NotesOf | None = None) -> Card:
+def read_card(
+    folder: str | Path, aliases: Sequence[str] = (), notes_of: NotesOf | None = None
+) -> Card:
     """Reads the facts of a model after verifying it; imports TensorFlow and takes seconds.
 
     Args:
@@ -82,7 +87,7 @@ def read_card(folder: str | Path, aliases: Sequence[str] = (), notes_of: NotesOf
         'smoothnet-digits:1'
     """
     folder = find_version(folder)
-    guarantee = _verified(folder)
+    report = _verified(folder)
     facts = ModelFacts.read(folder)
     place = folder.resolve()
     numbered = place.name.isdecimal()
@@ -92,23 +97,24 @@ def read_card(folder: str | Path, aliases: Sequence[str] = (), notes_of: NotesOf
         version=int(place.name) if numbered else None,
         aliases=tuple(aliases),
         folder=folder,
-        guarantee=guarantee,
+        guarantee=report.guarantee,
+        reservations=tuple(getattr(report, "reservations", ())),
         facts=facts,
         class_names=_class_names(folder, facts),
         notes=notes_of(training.model) if training and notes_of else None,
     )
 
 
-def _verified(folder: Path) -> PrivacyGuarantee:
-    """The record of a model of which nothing was altered: a card must not spread a false claim."""
+def _verified(folder: Path) -> Any:
+    """The report on an intact model: a card must not spread a false claim."""
     from tfdpzoo.verification import verify
 
     report = verify(folder)
-    if not report.ok or report.guarantee is None:
+    if not report.ok:
         more = len(report.problems) - 1
         others = f" ({more} more: tfdpzoo verify lists them)" if more > 0 else ""
         raise InputError(f"{folder} is not intact: {report.problems[0]}{others}")
-    return report.guarantee
+    return report
 
 
 def _class_names(folder: Path, facts: ModelFacts | None) -> tuple[str, ...]:

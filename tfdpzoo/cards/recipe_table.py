@@ -33,13 +33,13 @@ class Setting:
 
 
 def recipe_settings(text: str) -> tuple[Setting, ...]:
-    """Returns the settings of a recipe; none where the text is not TOML.
+    r"""Returns the settings of a recipe; none where the text is not TOML.
 
     Args:
         text: The recipe.
 
     Example:
-        >>> recipe_settings('[privacy]\\ndelta = 1e-5\\n[sources]\\n"privacy.delta" = "ours"')
+        >>> recipe_settings('[privacy]\ndelta = 1e-5\n[sources]\n"privacy.delta" = "ours"')
         (Setting(name='privacy.delta', value='1e-05', source='ours'),)
     """
     try:

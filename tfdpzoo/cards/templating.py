@@ -12,7 +12,9 @@ import jinja2
 from tfdpzoo.cards import formatting
 
 # An underscore within a word is none of Markdown's; some signs are so only where a line begins.
-_MARKDOWN_SPECIAL = re.compile(r"([\\`*\[\]|~$!]|(?<![^\W_])_|_(?![^\W_])|^[#+=-]|^\d+(?=[.)](?:\s|$)))")
+_MARKDOWN_SPECIAL = re.compile(
+    r"([\\`*\[\]|~$!]|(?<![^\W_])_|_(?![^\W_])|^[#+=-]|^\d+(?=[.)](?:\s|$)))"
+)
 _FENCE = re.compile(r"`{3,}")
 
 
@@ -21,11 +23,11 @@ class Verbatim(str):
 
 
 def escape_markdown(value: Any) -> str:
-    """Returns a value so that Markdown, and HTML in it, show it as text on one line.
+    r"""Returns a value so that Markdown, and HTML in it, show it as text on one line.
 
     Example:
-        >>> escape_markdown("<b>*bold*</b>")
-        '&lt;b&gt;\\\\*bold\\\\*&lt;/b&gt;'
+        >>> print(escape_markdown("<b>*bold*</b>"))
+        &lt;b&gt;\*bold\*&lt;/b&gt;
         >>> escape_markdown(Verbatim("*bold*"))
         '*bold*'
     """
