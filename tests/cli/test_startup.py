@@ -45,6 +45,9 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ["plan", "smoothnet", "--recipe", "digits", "--epochs", "1"],
         ["train", "smothnet", "--epsilon", "1"],
         ["verify", "nowhere"],
+        ["card", "--help"],
+        ["card", "nowhere"],
+        ["gallery", "--models", "nowhere"],
     ],
     ids=" ".join,
 )

@@ -34,8 +34,8 @@ def test_all_versions_are_found_in_order(models):
 
 
 def test_pages_have_safe_names_that_differ(tmp_path):
-    names = ["a b", "a_b", "a/b", "<b>", "ä"]
-    pages = [RegisteredVersion(name, 1, tmp_path).page for name in names]
+    names = ["a b", "a_b", "a?b", "<b>", "ä", os.fsdecode(b"\xff")]
+    pages = [RegisteredVersion(tmp_path / name / "1").page for name in names]
     assert len({*pages}) == len(pages)
     assert all(page.isascii() and "/" not in page and " " not in page for page in pages)
 
@@ -105,6 +105,13 @@ def test_files_and_links_stay(registry, tmp_path, kind):
     with pytest.raises(InputError, match="is no folder"):
         build_gallery(registry, out)
     assert os.path.lexists(out)
+
+
+def test_a_name_that_is_no_utf8_is_listed(registry, tmp_path):
+    shutil.copytree(registry / "seeded", registry / os.fsdecode(b"\xff<b>"))
+    build_gallery(registry, tmp_path / "site")
+    text = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert "?&lt;b&gt;" in text
 
 
 def test_there_is_no_registry(tmp_path):

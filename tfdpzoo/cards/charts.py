@@ -35,7 +35,7 @@ def draw_learning_curve(training: TrainingFacts) -> Picture | None:
     curve = training.curve
     if not curve:
         return None
-    figure = _figure(5.8, 4.2)
+    figure = _figure(5.2, 4.0)
     accuracy, spent = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     updates = [point.updates for point in curve]
     marker = "o" if len(curve) == 1 else ""
@@ -72,7 +72,7 @@ def draw_epsilon_of_delta(guarantee: PrivacyGuarantee) -> Picture | None:
     )
     if not points:
         return None
-    figure = _figure(5.8, 3.1)
+    figure = _figure(5.2, 3.0)
     axes = figure.subplots()
     deltas, epsilons = zip(*points, strict=True)
     axes.plot(deltas, epsilons, color=theme.light_colour("accent"), marker="o", markersize=4)
@@ -131,7 +131,7 @@ def draw_confusion(training: TrainingFacts, class_names: Sequence[str]) -> Pictu
     right = int(np.trace(counts))
     text = (
         f"Confusion matrix of {classes} classes on {counts.sum():,} test images, of which "
-        f"{right:,} are on the diagonal, which is right. The numbers are in the table."
+        f"{right:,} are on the diagonal, which is right."
     )
     return _picture("confusion-matrix", figure, [], text)
 
@@ -171,7 +171,7 @@ def _picture(name: str, figure: Figure, axes: Sequence[Any], text: str) -> Pictu
     for each in figure.axes:
         each.set_facecolor("none")
         each.spines[:].set_color(theme.light_colour("line"))
-        each.tick_params(colors=theme.light_colour("muted"), labelsize=9)
+        each.tick_params(colors=theme.light_colour("muted"), labelsize=10)
         for label in (each.xaxis.label, each.yaxis.label):
             label.set_color(theme.light_colour("muted"))
     stream = io.StringIO()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfdpzoo.cards.architecture_notes import ArchitectureNotes
+from tfdpzoo.cards.formatting import printable
 from tfdpzoo.errors import InputError
 from tfdpzoo.model_facts import ModelFacts, TrainingFacts
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
@@ -93,7 +94,7 @@ def read_card(
     numbered = place.name.isdecimal()
     training = facts.training if facts else None
     return Card(
-        name=place.parent.name if numbered else place.name,
+        name=printable(place.parent.name if numbered else place.name),
         version=int(place.name) if numbered else None,
         aliases=tuple(aliases),
         folder=folder,

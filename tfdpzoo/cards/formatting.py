@@ -8,6 +8,16 @@ from collections.abc import Iterable
 from tfdpzoo.privacy.statement import round_up, scientific
 
 
+def printable(text: str) -> str:
+    r"""Returns a text that can be written as UTF-8; names of files may hold other bytes.
+
+    Example:
+        >>> printable("a\udcffb")
+        'a?b'
+    """
+    return text.encode(errors="replace").decode()
+
+
 def epsilon(value: float, digits: int = 2) -> str:
     """Writes a privacy loss, never smaller than it is.
 

@@ -50,9 +50,17 @@ def recipe_settings(text: str) -> tuple[Setting, ...]:
     sources = dict(_flat(found)) if isinstance(found, Mapping) else {}
     settings = {name: value for name, value in recipe.items() if name not in _HEAD}
     return tuple(
-        Setting(name, _written(value), str(sources.get(name, _NO_SOURCE)))
-        for name, value in _flat(settings)
+        Setting(name, _written(value), _source(name, sources)) for name, value in _flat(settings)
     )
+
+
+def _source(name: str, sources: Mapping[str, Any]) -> str:
+    """The source of a setting, or of the table that it stands in."""
+    while name:
+        if name in sources:
+            return str(sources[name])
+        name = name.rpartition(".")[0]
+    return _NO_SOURCE
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

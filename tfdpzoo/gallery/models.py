@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdpzoo.cards.context import Card, NotesOf, read_card
+from tfdpzoo.cards.formatting import printable
 from tfdpzoo.errors import InputError
 from tfdpzoo.registry.aliases import aliases_of
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_VERSION = re.compile(r"[0-9]+")
 _DIGEST_DIGITS = 8
 
 
@@ -22,28 +24,35 @@ class RegisteredVersion:
     """A version in the registry.
 
     Attributes:
-        name: The model's name, which may hold any characters.
-        version: Its number.
-        folder: Where it lies.
+        folder: Where it lies, `NAME/VERSION`.
     """
 
-    name: str
-    version: int
     folder: Path
+
+    @property
+    def name(self) -> str:
+        """The model's name, which may hold any characters."""
+        return printable(self.folder.parent.name)
+
+    @property
+    def version(self) -> int:
+        """The number of the version."""
+        return int(self.folder.name)
 
     @property
     def page(self) -> str:
         """The name of its page: only letters, digits, dots, hyphens and underscores.
 
         Example:
-            >>> RegisteredVersion("digits", 1, Path("digits/1")).page
+            >>> RegisteredVersion(Path("digits/1")).page
             'digits-1.html'
         """
-        safe = _UNSAFE.sub("_", self.name)
-        if safe != self.name:
-            digest = hashlib.sha256(self.name.encode(errors="surrogateescape")).hexdigest()
+        name = self.folder.parent.name
+        safe = _UNSAFE.sub("_", name)
+        if safe != name:
+            digest = hashlib.sha256(os.fsencode(name)).hexdigest()
             safe = f"{safe}.{digest[:_DIGEST_DIGITS]}"
-        return f"{safe}-{self.version}.html"
+        return f"{safe}-{self.folder.name}.html"
 
 
 @dataclass(frozen=True)
@@ -72,12 +81,20 @@ def registered_versions(models: Path) -> Iterator[RegisteredVersion]:
     """
     if not models.is_dir():
         raise InputError(f"There is no folder {models}; give --models the folder of the models.")
+    try:
+        yield from map(RegisteredVersion, _version_folders(models))
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+
+def _version_folders(models: Path) -> Iterator[Path]:
     for model in sorted(each for each in models.iterdir() if each.is_dir()):
         if model.name.startswith("."):
             continue
-        versions = [each for each in model.iterdir() if each.is_dir() and each.name.isdecimal()]
-        for folder in sorted(versions, key=lambda each: int(each.name)):
-            yield RegisteredVersion(model.name, int(folder.name), folder)
+        versions = [
+            each for each in model.iterdir() if _VERSION.fullmatch(each.name) and each.is_dir()
+        ]
+        yield from sorted(versions, key=lambda each: (int(each.name), each.name))
 
 
 def read_model(registered: RegisteredVersion, notes_of: NotesOf | None) -> GalleryModel:
@@ -96,6 +113,6 @@ def read_model(registered: RegisteredVersion, notes_of: NotesOf | None) -> Galle
 
 def _without_folders(problem: str, registered: RegisteredVersion) -> str:
     """The site may be published; where the models lie on a disk is nobody's business."""
-    title = f"{registered.name}:{registered.version}"
+    title = f"{registered.folder.parent.name}:{registered.version}"
     problem = problem.replace(str(registered.folder), title)
-    return problem.replace(f"{registered.folder.parent.parent}{os.sep}", "")
+    return printable(problem.replace(f"{registered.folder.parent.parent}{os.sep}", ""))
