@@ -64,7 +64,8 @@ def gallery(models: Path, out: Path, as_json: bool) -> None:
         )
         return
     shown = len(found) - len(unreadable)
-    say(console, f"{shown} models are in {out / 'index.html'}.", style="green")
+    models_are = "1 model is" if shown == 1 else f"{shown} models are"
+    say(console, f"{models_are} in {out / 'index.html'}.", style="green")
     for model in unreadable:
         registered = model.registered
         say(console, f"Not shown: {registered.name}:{registered.version}. {model.problem}", "red")

@@ -87,6 +87,8 @@ def test_an_invalid_guarantee_comes_first(invalid):
     assert "the seed was &lt;b&gt;known&lt;/b&gt;" in main[: main.index("<h1")]
     assert "Epsilon, NOT valid" in main
     assert "Valid guarantee" not in main
+    assert "The guarantee protects" not in main
+    assert "are to stay private" not in main
 
 
 def test_what_is_not_known_is_said(silent):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from tfdpzoo.cards import formatting
@@ -13,6 +14,17 @@ from tfdpzoo.privacy import strict_json
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 
 _LONGEST_LIST = 12
+_FIRST = "Results"
+_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "dp_accounting": "dp-accounting",
+        "keras": "Keras",
+        "tensorflow": "TensorFlow",
+        "tensorflow_privacy": "TensorFlow Privacy",
+        "tfdpzoo": "tfdpzoo",
+        "weights_sha256": "SHA-256 of the weights",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +43,7 @@ class Table:
 
 
 def record_tables(guarantee: PrivacyGuarantee) -> tuple[Table, ...]:
-    """Returns a record as tables, in the order of its fields.
+    """Returns a record as tables: the rows of accounting, then the fields in their order.
 
     Args:
         guarantee: The record.
@@ -42,9 +54,9 @@ def record_tables(guarantee: PrivacyGuarantee) -> tuple[Table, ...]:
         ...     segments=[Segment(1.0, 0.02, 100)], delta=1e-5, clip_norm=1.0, examples=50_000,
         ...     expected_batch=1_000, planned_updates=100, target_epsilon=2.0)
         >>> [table.title for table in record_tables(record)][:3]
-        ['Status', 'Claim', 'Setting']
+        ['Results', 'Status', 'Claim']
     """
-    return tuple(_tables(guarantee))
+    return tuple(sorted(_tables(guarantee), key=lambda table: table.title != _FIRST))
 
 
 def event_text(guarantee: PrivacyGuarantee) -> str:
@@ -97,6 +109,8 @@ def _is_list_of_records(value: Any) -> bool:
 
 
 def _label(name: str) -> str:
+    if name in _NAMES:
+        return _NAMES[name]
     words = name.replace("_", " ").replace("neighboring", "neighbouring")
     return words[:1].upper() + words[1:]
 

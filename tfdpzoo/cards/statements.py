@@ -30,6 +30,11 @@ def intended_use(card: Card) -> tuple[str, ...]:
     training = card.training
     images = f"images like those of {training.dataset}" if training else "images like its own"
     classes = f" into {card.facts.classes} classes" if card.facts else ""
+    if not card.guarantee.valid:
+        return (
+            "Tests and comparisons alone. Its privacy guarantee is not valid: do not publish the "
+            "model as one that keeps its training images private.",
+        )
     return (
         f"Sorting {images}{classes}, where the training images are to stay private although the "
         "model is published.",
@@ -42,9 +47,14 @@ def limits(card: Card) -> tuple[str, ...]:
     guarantee = card.guarantee
     unit = guarantee.unit.unit
     shape = formatting.shape(card.facts.input_shape) if card.facts else "its own shape"
-    return (
+    protection = (
         f"The guarantee protects one training {unit}. Somebody of whom there are several has a "
-        "weaker one.",
+        "weaker one."
+    )
+    if not guarantee.valid:
+        protection = "There is no valid guarantee: the model may tell of its training images."
+    return (
+        protection,
         "Privacy is not secrecy of what all images have in common: the classes, the number of "
         f"training images ({guarantee.sampling.examples:,}) and their size count as public.",
         "Hyper-parameters that were tried out on the same images are not in epsilon, nor is any "
