@@ -18,14 +18,14 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@options.registered_model
+@options.reference
 @options.models
 @options.card_format
 @options.licence
 @options.card_out
 @options.as_json
 def card(
-    name: str,
+    reference: str,
     models: Path,
     card_format: str,
     licence: str | None,
@@ -34,15 +34,14 @@ def card(
 ) -> None:
     """Write the card of a model: what it is, how good, and what its guarantee says.
 
-    NAME is NAME, NAME:VERSION or NAME@ALIAS of a registered model, or the path of a model. The
+    REFERENCE is NAME, NAME:VERSION or NAME@ALIAS of a registered model, or the path of a model. The
     model is verified first; a card is written only of one that is intact.
     """
     # What cannot be used is refused before TensorFlow is imported.
-    from tfdpzoo.registry.aliases import aliases_of
     from tfdpzoo.registry.location import locate
     from tfdpzoo.version_folder import check_destination
 
-    folder = locate(name, models)
+    folder = locate(reference, models)
     if out is not None:
         check_destination(out)
     from tfdpzoo.cli.tensorflow_startup import start_tensorflow
@@ -52,7 +51,7 @@ def card(
     from tfdpzoo.cards.files import default_place, write_card
     from tfdpzoo.cli.architecture_notes import notes_of
 
-    facts = read_card(folder, aliases_of(folder), notes_of)
+    facts = read_card(folder, notes_of)
     out = out or default_place(facts, card_format)
     written = write_card(facts, card_format, out, licence)
     guarantee = facts.guarantee

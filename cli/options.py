@@ -8,6 +8,7 @@ import click
 
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.dpsgd.execution import ENGINES
+from tfdpzoo.registry.location import SAVED_MODELS
 
 _PATH = click.Path(path_type=Path)
 _LARGEST_SEED = 2**32 - 1
@@ -15,14 +16,14 @@ _LARGEST_SEED = 2**32 - 1
 model = click.argument("model")
 model_or_none = click.argument("model", required=False)
 saved_model = click.argument("path", type=_PATH)
-registered_model = click.argument("name", metavar="NAME")
+reference = click.argument("reference")
 models = click.option(
     "--models",
     type=_PATH,
-    default=Path("saved_models"),
+    default=SAVED_MODELS,
     show_default=True,
     metavar="FOLDER",
-    help="Where the registered models lie, as NAME/VERSION.",
+    help="The folder of registered models, as NAME/VERSION.",
 )
 
 recipe = click.option(

@@ -9,6 +9,7 @@ import pytest
 
 from tfdpzoo.cards.architecture_notes import ArchitectureNotes
 from tfdpzoo.cards.context import Card, read_card
+from tfdpzoo.registry.aliases import set_alias
 
 NOTES = ArchitectureNotes("Net", "A *small* net.", "- It has <i>limits</i>.")
 
@@ -17,6 +18,7 @@ NOTES = ArchitectureNotes("Net", "A *small* net.", "- It has <i>limits</i>.")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     card_models.export_full(folder / "full" / "3")
+    set_alias(folder / "full", "champion", 3)
     card_models.export_invalid(folder / "invalid" / "1")
     card_models.export_without_facts(folder / "silent" / "1")
     return folder
@@ -24,7 +26,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def full(models: Path) -> Card:
-    return read_card(models / "full", ("champion",), lambda name: NOTES)
+    return read_card(models / "full", lambda name: NOTES)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from tfdpzoo.version_folder import read_privacy_file, write_privacy_file
 
 def test_the_facts_of_a_model(full):
     assert (full.name, full.version, full.title) == ("full", 3, "full:3")
+    assert full.aliases == ("champion",)
     assert full.accuracy == 0.75
     assert full.class_names == card_models.CLASS_NAMES
     assert full.training.recipe == "small"

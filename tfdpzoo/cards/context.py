@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from tfdpzoo.cards.formatting import printable
 from tfdpzoo.errors import InputError
 from tfdpzoo.model_facts import ModelFacts, TrainingFacts
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
+from tfdpzoo.registry.aliases import read_aliases
 from tfdpzoo.version_folder import CLASSES_FILE, find_version
 
 NotesOf = Callable[[str], ArchitectureNotes | None]
@@ -67,14 +68,11 @@ class Card:
         return self.metrics.get("accuracy")
 
 
-def read_card(
-    folder: str | Path, aliases: Sequence[str] = (), notes_of: NotesOf | None = None
-) -> Card:
+def read_card(folder: str | Path, notes_of: NotesOf | None = None) -> Card:
     """Reads the facts of a model after verifying it; imports TensorFlow and takes seconds.
 
     Args:
         folder: A version's folder, or a model's folder, of which the newest version is taken.
-        aliases: Names that the version goes by.
         notes_of: Finds what is written of the architecture.
 
     Returns:
@@ -96,7 +94,7 @@ def read_card(
     return Card(
         name=printable(place.parent.name if numbered else place.name),
         version=int(place.name) if numbered else None,
-        aliases=tuple(aliases),
+        aliases=_aliases(place) if numbered else (),
         folder=folder,
         guarantee=report.guarantee,
         reservations=tuple(getattr(report, "reservations", ())),
@@ -116,6 +114,11 @@ def _verified(folder: Path) -> Any:
         others = f" ({more} more: tfdpzoo verify lists them)" if more > 0 else ""
         raise InputError(f"{folder} is not intact: {report.problems[0]}{others}")
     return report
+
+
+def _aliases(version: Path) -> tuple[str, ...]:
+    aliases = read_aliases(version.parent)
+    return tuple(alias for alias, number in aliases.items() if number == int(version.name))
 
 
 def _class_names(folder: Path, facts: ModelFacts | None) -> tuple[str, ...]:

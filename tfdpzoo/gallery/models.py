@@ -12,7 +12,6 @@ from pathlib import Path
 from tfdpzoo.cards.context import Card, NotesOf, read_card
 from tfdpzoo.cards.formatting import printable
 from tfdpzoo.errors import InputError
-from tfdpzoo.registry.aliases import aliases_of
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _VERSION = re.compile(r"[0-9]+")
@@ -105,8 +104,7 @@ def read_model(registered: RegisteredVersion, notes_of: NotesOf | None) -> Galle
         notes_of: Finds what is written of an architecture.
     """
     try:
-        aliases = aliases_of(registered.folder)
-        return GalleryModel(registered, read_card(registered.folder, aliases, notes_of))
+        return GalleryModel(registered, read_card(registered.folder, notes_of))
     except InputError as error:
         return GalleryModel(registered, None, _without_folders(str(error), registered))
 

@@ -30,22 +30,6 @@ def read_aliases(model: Path) -> Mapping[str, int]:
     return {each.name: _read(each) for each in files if not each.name.startswith(".")}
 
 
-def aliases_of(version: Path) -> tuple[str, ...]:
-    """Returns the aliases that stand for a version, in alphabetical order.
-
-    Args:
-        version: The version's folder; none has an alias that is not `NAME/VERSION`.
-
-    Raises:
-        InputError: An alias is damaged or cannot be read.
-    """
-    folder = version.resolve()
-    if not folder.name.isdecimal():
-        return ()
-    number = int(folder.name)
-    return tuple(name for name, own in read_aliases(folder.parent).items() if own == number)
-
-
 def aliased_version(model: Path, alias: str) -> int:
     """Returns the version that an alias stands for.
 
