@@ -85,6 +85,7 @@
       trace(of("invalid"), "no valid guarantee", { color: colour("bad"), size: 11, symbol: "x" }, label),
       trace(of("model"), "this gallery", { color: colour("accent"), size: 12 }, label),
     ].filter((each) => each.x.length);
+    const largest = Math.max(1, ...points.map((point) => point.epsilon));
     const axis = {
       gridcolor: colour("line"),
       linecolor: colour("line"),
@@ -97,7 +98,7 @@
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, color: colour("ink"), size: 13 },
       margin: { l: 52, r: 16, t: 16, b: 48 },
-      xaxis: { ...axis, title: { text: "epsilon (smaller is more private)" }, rangemode: "tozero" },
+      xaxis: { ...axis, title: { text: "epsilon (smaller is more private)" }, range: [0, 1.1 * largest] },
       yaxis: { ...axis, title: { text: "test accuracy in %" } },
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
       hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("line"), font: { color: colour("ink") } },
