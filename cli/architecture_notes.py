@@ -20,6 +20,6 @@ def notes_of(architecture: str) -> ArchitectureNotes | None:
     if architecture not in catalog.names():
         return None
     card = catalog.entry(architecture).card
-    if not card.is_file():
+    if card is None or not card.is_file():
         return None
     return ArchitectureNotes.parse(card.read_text(encoding="utf-8"))

@@ -114,8 +114,8 @@ def test_an_invalid_guarantee_comes_first(invalid):
     assert fields["privacy"]["weaknesses"] == ["the seed was <b>known</b>"]
     assert "differential-privacy" not in fields["tags"]
     body = text.split("---\n", 2)[2].strip().splitlines()
-    assert body[0] == "# invalid:1"
-    assert "NOT valid" in body[2]
+    assert "NOT valid" in body[0]
+    assert "# invalid:1" in body[1:]
     assert "with differential privacy" not in text
     assert "<b>known" not in as_html(text)
 

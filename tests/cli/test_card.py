@@ -57,7 +57,7 @@ def test_no_such_model(models, refused):
         "There is no model in saved_models named 'fulll'; did you mean 'full'? Known: full, other."
     )
     assert "has no version 7" in refused("card", "full:7")
-    assert refused("card", "full@best") == "The model full has no aliases."
+    assert "The model full has no aliases" in refused("card", "full@best")
     assert "cannot be used" in refused("card", "<b>")
 
 

@@ -6,8 +6,9 @@ import os
 import shutil
 
 import pytest
-from card_models import SCRIPT
+from card_models import SCRIPT, export_full
 
+from tfdpzoo.cards.markdown import render_markdown
 from tfdpzoo.errors import InputError
 from tfdpzoo.gallery import site as site_module
 from tfdpzoo.gallery.models import RegisteredVersion, registered_versions
@@ -105,6 +106,17 @@ def test_files_and_links_stay(registry, tmp_path, kind):
     with pytest.raises(InputError, match="is no folder"):
         build_gallery(registry, out)
     assert os.path.lexists(out)
+
+
+def test_facts_with_odd_characters_break_no_page(tmp_path):
+    odd = "\ud800\x00\x1b[2J"
+    export_full(tmp_path / "models" / "odd" / "1", dataset=odd)
+    (model,) = build_gallery(tmp_path / "models", tmp_path / "site")
+    assert model.problem == ""
+    assert len(list((tmp_path / "site" / "models").iterdir())) == 1
+    text = render_markdown(model.card)["README.md"]
+    assert "\x1b" not in text
+    assert r"trained on ???\[2J" in text
 
 
 def test_a_name_that_is_no_utf8_is_listed(registry, tmp_path):

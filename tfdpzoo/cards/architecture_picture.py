@@ -111,6 +111,7 @@ def _box(index: int, row: Row) -> _Box:
 
 
 def _short(text: str) -> str:
+    text = formatting.printable(text)
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
 
 

@@ -135,4 +135,4 @@ def _class_names(folder: Path, facts: ModelFacts | None) -> tuple[str, ...]:
         raise InputError(
             f"{folder / CLASSES_FILE} has {len(names)} names for {facts.classes} classes."
         )
-    return tuple(names)
+    return tuple(map(printable, names))

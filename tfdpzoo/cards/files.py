@@ -50,7 +50,7 @@ def write_card(card: Card, card_format: str, out: Path, licence: str | None = No
     if card_format == "html":
         text = render_html(card)
         with _appearing(out) as place:
-            place.write_text(text, encoding="utf-8")
+            _write(place, text)
         return out
     files = render_markdown(card, licence or UNKNOWN_LICENCE)
     with _appearing(out) as place:
@@ -61,7 +61,12 @@ def write_card(card: Card, card_format: str, out: Path, licence: str | None = No
 def _write_folder(folder: Path, files: Mapping[str, str]) -> None:
     folder.mkdir()
     for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        _write(folder / name, text)
+
+
+def _write(file: Path, text: str) -> None:
+    """Facts in JSON may hold halves of characters, which UTF-8 does not have."""
+    file.write_bytes(text.encode("utf-8", errors="replace"))
 
 
 @contextlib.contextmanager

@@ -9,13 +9,13 @@ from tfdpzoo.privacy.statement import round_up, scientific
 
 
 def printable(text: str) -> str:
-    r"""Returns a text that can be written as UTF-8; names of files may hold other bytes.
+    """Returns a text without characters that cannot be shown or written, or steer a terminal.
 
     Example:
-        >>> printable("a\udcffb")
-        'a?b'
+        >>> printable("digits" + chr(27) + "[2J")
+        'digits?[2J'
     """
-    return text.encode(errors="replace").decode()
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def epsilon(value: float, digits: int = 2) -> str:

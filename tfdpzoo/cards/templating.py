@@ -33,7 +33,7 @@ def escape_markdown(value: Any) -> str:
     """
     if isinstance(value, Verbatim):
         return str(value)
-    text = " ".join(str(value).split())
+    text = formatting.printable(" ".join(str(value).split()))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN_SPECIAL.sub(_escaped, text)
 

@@ -108,7 +108,8 @@ def _write_site(folder: Path, models: Sequence[GalleryModel]) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8")
+    # Facts in JSON may hold halves of characters, which UTF-8 does not have.
+    file.write_bytes(text.encode("utf-8", errors="replace"))
 
 
 @contextmanager
