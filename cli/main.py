@@ -15,7 +15,9 @@ from tfdpzoo.cli.evaluate import evaluate
 from tfdpzoo.cli.gallery import gallery
 from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.plan import plan
+from tfdpzoo.cli.schema import schema
 from tfdpzoo.cli.show import show
+from tfdpzoo.cli.sign import sign
 from tfdpzoo.cli.train import train
 from tfdpzoo.cli.verify import verify
 
@@ -43,7 +45,7 @@ def commands(context: click.Context, debug: bool) -> None:
         context.exit(exits.BAD_INPUT)
 
 
-for command in (train, list_models, show, plan, verify, evaluate, card, gallery):
+for command in (train, list_models, show, plan, verify, sign, evaluate, schema, card, gallery):
     commands.add_command(command)
 
 

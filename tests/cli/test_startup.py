@@ -48,6 +48,9 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ["card", "--help"],
         ["card", "nowhere"],
         ["gallery", "--models", "nowhere"],
+        ["verify", "http://127.0.0.1:1", "--model", "a"],
+        ["sign", "nowhere", "--key", "nowhere"],
+        ["schema"],
     ],
     ids=" ".join,
 )

@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tfdpzoo.cards.architecture_notes import ArchitectureNotes
 from tfdpzoo.cards.formatting import printable
 from tfdpzoo.errors import InputError
 from tfdpzoo.model_facts import ModelFacts, TrainingFacts
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
+from tfdpzoo.privacy.reservations import reservations
 from tfdpzoo.registry.aliases import read_aliases
 from tfdpzoo.version_folder import CLASSES_FILE, find_version
 
@@ -86,7 +86,7 @@ def read_card(folder: str | Path, notes_of: NotesOf | None = None) -> Card:
         'smoothnet-digits:1'
     """
     folder = find_version(folder)
-    report = _verified(folder)
+    guarantee = _verified(folder)
     facts = ModelFacts.read(folder)
     place = folder.resolve()
     numbered = place.name.isdecimal()
@@ -96,24 +96,24 @@ def read_card(folder: str | Path, notes_of: NotesOf | None = None) -> Card:
         version=int(place.name) if numbered else None,
         aliases=_aliases(place) if numbered else (),
         folder=folder,
-        guarantee=report.guarantee,
-        reservations=tuple(getattr(report, "reservations", ())),
+        guarantee=guarantee,
+        reservations=reservations(guarantee),
         facts=facts,
         class_names=_class_names(folder, facts),
         notes=notes_of(training.model) if training and notes_of else None,
     )
 
 
-def _verified(folder: Path) -> Any:
-    """The report on an intact model: a card must not spread a false claim."""
-    from tfdpzoo.verification import verify
+def _verified(folder: Path) -> PrivacyGuarantee:
+    """The record of a model of which nothing was altered: a card must not spread a false claim."""
+    from tfdpzoo.verification.folder import verify_folder
 
-    report = verify(folder)
-    if not report.ok:
+    report = verify_folder(folder)
+    if not report.ok or report.guarantee is None:
         more = len(report.problems) - 1
         others = f" ({more} more: tfdpzoo verify lists them)" if more > 0 else ""
         raise InputError(f"{folder} is not intact: {report.problems[0]}{others}")
-    return report
+    return report.guarantee
 
 
 def _aliases(version: Path) -> tuple[str, ...]:

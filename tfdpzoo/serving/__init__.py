@@ -1,0 +1,1 @@
+"""Served models: talking to TensorFlow Serving."""
