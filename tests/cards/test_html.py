@@ -75,6 +75,7 @@ def test_what_has_to_be_said(full, text):
     assert statements.TEST_METRICS in text
     assert "no amplification by sampling" in text
     assert "<em>small</em> net" in text
+    assert "How the settings were chosen is neither accounted nor declared" in text
     for sentence in statements.limits(full):
         assert sentence in text
 

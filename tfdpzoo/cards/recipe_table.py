@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from tfdpzoo.errors import InputError
+from tfdpzoo.toml import parse_table
 
 _SOURCES = "sources"
 _HEAD = ("name", "model", "description", _SOURCES)
@@ -43,8 +40,8 @@ def recipe_settings(text: str) -> tuple[Setting, ...]:
         (Setting(name='privacy.delta', value='1e-05', source='ours'),)
     """
     try:
-        recipe = tomllib.loads(text)
-    except (ValueError, RecursionError):
+        recipe = parse_table(text)
+    except InputError:
         return ()
     found = recipe.get(_SOURCES)
     sources = dict(_flat(found)) if isinstance(found, Mapping) else {}
