@@ -10,10 +10,12 @@ from collections.abc import Sequence
 import click
 
 from tfdpzoo.cli import exits
+from tfdpzoo.cli.card import card
 from tfdpzoo.cli.completion import answer, completion
 from tfdpzoo.cli.doctor import doctor
 from tfdpzoo.cli.evaluate import evaluate
 from tfdpzoo.cli.export import export
+from tfdpzoo.cli.gallery import gallery
 from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.plan import plan
 from tfdpzoo.cli.schema import schema
@@ -57,6 +59,8 @@ for command in (
     evaluate,
     export,
     schema,
+    card,
+    gallery,
     doctor,
     completion,
 ):

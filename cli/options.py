@@ -11,6 +11,7 @@ from tfdpzoo.conversion.formats import FORMATS
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.dpsgd.execution import ENGINES
 from tfdpzoo.privacy.accesses import DECLARATIONS
+from tfdpzoo.registry.location import SAVED_MODELS
 
 _PATH = click.Path(path_type=Path)
 _LARGEST_SEED = 2**32 - 1
@@ -24,6 +25,15 @@ target_or_none = click.argument(
 )
 
 model_or_run = click.argument("source", metavar="RUN|NAME")
+reference = click.argument("reference", shell_complete=suggestions.registered_models)
+models = click.option(
+    "--models",
+    type=_PATH,
+    default=SAVED_MODELS,
+    show_default=True,
+    metavar="FOLDER",
+    help="The folder of registered models, as NAME/VERSION.",
+)
 
 recipe = click.option(
     "--recipe",
@@ -244,6 +254,35 @@ images_per_call = click.option(
     type=click.IntRange(1),
     metavar="B",
     help="With --format tflite: how many images a call takes, which is fixed.  [default: 1]",
+)
+card_format = click.option(
+    "--format",
+    "card_format",
+    type=click.Choice(("markdown", "html")),
+    default="markdown",
+    show_default=True,
+    help="A folder with README.md and pictures, as model hubs take it, or one HTML file.",
+)
+licence = click.option(
+    "--license",
+    "licence",
+    metavar="ID",
+    help="The model's licence in the front matter, such as apache-2.0.  [default: unknown]",
+)
+card_out = click.option(
+    "--out",
+    type=_PATH,
+    metavar="PATH",
+    help="The folder or file to write; nothing is ever overwritten.  [default: "
+    "NAME-VERSION-card or NAME-VERSION-card.html]",
+)
+site = click.option(
+    "--out",
+    type=_PATH,
+    default=Path("site"),
+    show_default=True,
+    metavar="FOLDER",
+    help="The site's folder. An earlier gallery there is replaced, nothing else ever is.",
 )
 served_model = click.option("--model", metavar="NAME", help="The model's name at the server.")
 timeout = click.option(
