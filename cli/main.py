@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import click
 
 from tfdpzoo.cli import exits
+from tfdpzoo.cli.completion import answer, completion
+from tfdpzoo.cli.doctor import doctor
 from tfdpzoo.cli.evaluate import evaluate
 from tfdpzoo.cli.export import export
 from tfdpzoo.cli.list import list_models
@@ -19,6 +21,7 @@ from tfdpzoo.cli.show import show
 from tfdpzoo.cli.sign import sign
 from tfdpzoo.cli.train import train
 from tfdpzoo.cli.verify import verify
+from tfdpzoo.errors import InputError
 
 _EXAMPLES = """\b
 Examples:
@@ -44,7 +47,19 @@ def commands(context: click.Context, debug: bool) -> None:
         context.exit(exits.BAD_INPUT)
 
 
-for command in (train, list_models, show, plan, verify, sign, evaluate, export, schema):
+for command in (
+    train,
+    list_models,
+    show,
+    plan,
+    verify,
+    sign,
+    evaluate,
+    export,
+    schema,
+    doctor,
+    completion,
+):
     commands.add_command(command)
 
 
@@ -54,9 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What was typed after the program's name; by default that of this process.
     """
+    answered = answer(commands)
+    if answered is not None:
+        return answered
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = bool(os.environ.get(exits.DEBUG_VARIABLE))
     try:
+        _require_posix(sys.platform)
         with commands.make_context("tfdpzoo", list(arguments)) as context:
             debug = debug or context.params["debug"]
             context.obj = shlex.join(["tfdpzoo", *arguments])
@@ -64,6 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         return exits.exit_code_of(error, debug=debug)
     return exits.OK
+
+
+def _require_posix(platform: str) -> None:
+    if platform == "win32":
+        raise InputError(
+            "tfdpzoo does not run on Windows itself; install WSL 2 (`wsl --install`) and use it in "
+            "there."
+        )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tfdpzoo.cli import suggestions
 from tfdpzoo.conversion.formats import FORMATS
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.dpsgd.execution import ENGINES
@@ -14,11 +15,13 @@ from tfdpzoo.privacy.accesses import DECLARATIONS
 _PATH = click.Path(path_type=Path)
 _LARGEST_SEED = 2**32 - 1
 
-model = click.argument("model")
-model_or_none = click.argument("model", required=False)
-saved_model = click.argument("path", type=_PATH)
-target = click.argument("target")
-target_or_none = click.argument("target", required=False)
+model = click.argument("model", shell_complete=suggestions.models)
+model_or_none = click.argument("model", required=False, shell_complete=suggestions.models)
+saved_model = click.argument("path", type=_PATH, shell_complete=suggestions.registered_models)
+target = click.argument("target", shell_complete=suggestions.registered_models)
+target_or_none = click.argument(
+    "target", required=False, shell_complete=suggestions.registered_models
+)
 
 model_or_run = click.argument("source", metavar="RUN|NAME")
 
@@ -26,12 +29,14 @@ recipe = click.option(
     "--recipe",
     "recipe_name",
     metavar="NAME|FILE",
+    shell_complete=suggestions.recipes,
     help="A recipe of the model, or the path of a .toml file.  [default: the one named like "
     "--dataset, or else the paper's]",
 )
 dataset = click.option(
     "--dataset",
     metavar="NAME|PATH",
+    shell_complete=suggestions.datasets,
     help="digits, cifar10, mnist, fashion_mnist, imagenette; a folder "
     "{train,test}/CLASS/*.jpg|png; or an .npz file.",
 )
