@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -70,6 +71,16 @@ def test_it_carries_the_record(written, original) -> None:
     # What the converter writes itself is kept.
     assert "min_runtime_version" in texts
     assert read_carried_record(written).guarantee == original.guarantee
+
+
+def test_a_full_disk_is_told(original, nothing_left) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        with pytest.raises(InputError, match="temporary files cannot be written to .*: make room"):
+            write_lite(original, nothing_left / "model.tflite")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_the_converter_cannot_convert_is_told(original, nothing_left, monkeypatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import resource
 import shutil
 from pathlib import Path
 
@@ -46,18 +47,26 @@ def test_a_copy_has_the_same_files(original, tmp_path: Path) -> None:
 
 
 def test_a_copy_that_went_wrong_is_removed(original, nothing_left: Path, monkeypatch) -> None:
-    copy = shutil.copy2
+    copy = shutil.copyfile
 
-    def wrongly(source, destination, **named):
-        copy(source, destination, **named)
-        if Path(destination).name == "saved_model.pb":
-            Path(destination).write_bytes(b"")
-        return destination
+    def wrongly(source, destination):
+        copy(source, destination)
+        if destination.name == "saved_model.pb":
+            destination.write_bytes(b"")
 
-    monkeypatch.setattr(shutil.copytree, "__kwdefaults__", None)
-    monkeypatch.setattr(shutil.copytree, "__defaults__", (False, None, wrongly, False, False))
+    monkeypatch.setattr(shutil, "copyfile", wrongly)
     with pytest.raises(InputError, match="does not verify, so it was removed: The file saved_mo"):
         copy_saved_model(original, nothing_left / "7")
+
+
+def test_a_full_disk_is_told(original, nothing_left: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        with pytest.raises(InputError, match=r"new/7 cannot be written: File too large\.$"):
+            copy_saved_model(original, nothing_left / "new" / "7")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_the_class_names_are_read(original: Original, plain_original: Original) -> None:

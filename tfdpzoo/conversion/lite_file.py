@@ -20,6 +20,7 @@ from tfdpzoo.conversion.formats import TFLITE
 from tfdpzoo.conversion.new_place import appearing
 from tfdpzoo.conversion.order import require_packages
 from tfdpzoo.conversion.original import OUTPUTS, Original
+from tfdpzoo.errors import InputError
 
 _FILE_IDENTIFIER = b"TFL3"
 _SIGNATURE = "serving_default"
@@ -87,7 +88,13 @@ def _convert(original: Original, batch_size: int) -> bytes:
     module = tf.Module()
     module.loaded = original.loaded
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={_SIGNATURE: serve})
+        try:
+            tf.saved_model.save(module, folder, signatures={_SIGNATURE: serve})
+        except (OSError, tf.errors.OpError) as error:
+            raise InputError(
+                f"The converter's temporary files cannot be written to {tempfile.gettempdir()}: "
+                "make room there, or set TMPDIR to another folder."
+            ) from error
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[_SIGNATURE])
         return converter.convert()
 
