@@ -17,7 +17,9 @@ from tfdpzoo.cli.evaluate import evaluate
 from tfdpzoo.cli.export import export
 from tfdpzoo.cli.gallery import gallery
 from tfdpzoo.cli.list import list_models
+from tfdpzoo.cli.models import models
 from tfdpzoo.cli.plan import plan
+from tfdpzoo.cli.register import register
 from tfdpzoo.cli.schema import schema
 from tfdpzoo.cli.show import show
 from tfdpzoo.cli.sign import sign
@@ -63,6 +65,8 @@ for command in (
     gallery,
     doctor,
     completion,
+    register,
+    models,
 ):
     commands.add_command(command)
 

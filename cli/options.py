@@ -34,6 +34,12 @@ models = click.option(
     metavar="FOLDER",
     help="The folder of registered models, as NAME/VERSION.",
 )
+alias = click.option(
+    "--alias",
+    metavar="ALIAS",
+    help="Let the new version go by this name from now on, such as champion.",
+)
+yes = click.option("--yes", is_flag=True, help="Do not ask before.")
 
 recipe = click.option(
     "--recipe",
