@@ -24,7 +24,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("model", required=False)
+@options.model_or_none
 @options.recipe
 @options.dataset
 @options.epsilon

@@ -40,19 +40,19 @@ def read_table(path: str | Path) -> dict[str, Any]:
 
 
 def parse_table(text: str) -> dict[str, Any]:
-    """Reads TOML.
+    """Reads the text of a TOML file.
 
     Args:
-        text: The contents of a file.
+        text: What `write_table` wrote, for example.
 
     Returns:
-        Nested dictionaries.
+        Its contents as nested dictionaries.
 
     Raises:
         InputError: The text is not valid TOML.
 
     Example:
-        >>> parse_table("delta = 1e-5")
+        >>> parse_table("delta = 1e-05")
         {'delta': 1e-05}
     """
     try:

@@ -45,6 +45,10 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ["plan", "smoothnet", "--recipe", "digits", "--epochs", "1"],
         ["train", "smothnet", "--epsilon", "1"],
         ["verify", "nowhere"],
+        ["card", "--help"],
+        ["card", "nowhere"],
+        ["gallery", "--models", "nowhere"],
+        ["export", "nowhere", "--format", "onnx"],
         ["evaluate", "nowhere", "--dataset", "digits"],
         ["register", "nowhere", "--name", "small"],
         ["models", "--help"],
@@ -82,8 +86,8 @@ def test_tensorflow_starts_without_a_word() -> None:
 def test_an_import_that_fails_is_not_silenced() -> None:
     done = _python(
         "import os, sys\n"
-        "from tfdpzoo.cli.tensorflow_startup import _stderr_aside\n"
-        "with _stderr_aside():\n"
+        "from tfdpzoo.cli.tensorflow_startup import stderr_aside\n"
+        "with stderr_aside():\n"
         "    os.write(2, b'what went wrong')\n"
         "    raise ImportError('no such library')\n"
     )
