@@ -11,8 +11,11 @@ import click
 
 from tfdpzoo.cli import exits
 from tfdpzoo.cli.evaluate import evaluate
+from tfdpzoo.cli.guarantee import guarantee
 from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.plan import plan
+from tfdpzoo.cli.predict import predict
+from tfdpzoo.cli.serve_config import serve_config
 from tfdpzoo.cli.show import show
 from tfdpzoo.cli.train import train
 from tfdpzoo.cli.verify import verify
@@ -41,7 +44,7 @@ def commands(context: click.Context, debug: bool) -> None:
         context.exit(exits.BAD_INPUT)
 
 
-for command in (train, list_models, show, plan, verify, evaluate):
+for command in (train, list_models, show, plan, verify, evaluate, serve_config, predict, guarantee):
     commands.add_command(command)
 
 
