@@ -35,9 +35,7 @@ def client_of(
     from tfdpzoo.serving.served_model import ServedModel
 
     if (url is None) == (grpc_address is None):
-        raise InputError(
-            "Give one server: --url http://HOST:8501 or --grpc HOST:8500."
-        )
+        raise InputError("Give one server: --url http://HOST:8501 or --grpc HOST:8500.")
     if model is None:
         raise InputError("Give --model, the model's name at the server.")
     served = ServedModel(model, version, label)

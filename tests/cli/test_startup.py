@@ -45,6 +45,8 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ["plan", "smoothnet", "--recipe", "digits", "--epochs", "1"],
         ["train", "smothnet", "--epsilon", "1"],
         ["verify", "nowhere"],
+        ["guarantee", "nowhere"],
+        ["predict", "--url", "http://127.0.0.1:9", "--model", "small", "seven.png"],
     ],
     ids=" ".join,
 )

@@ -130,13 +130,12 @@ class RestClient:
 
     def _versions(self) -> str | None:
         """The versions that the server has and their states, in words; None if it has none."""
-        answer = self._server.get(f"/v1/models/{self._model.name}")
-        if answer.status != _OK:
-            return None
         try:
+            answer = self._server.get(f"/v1/models/{self._model.name}")
             rows = answer.content["model_version_status"]
             states = [f"version {int(row['version'])} ({quoted(row['state'])})" for row in rows]
         except (AttributeError, KeyError, TypeError, ValueError):
+            # No such model, or no answer: an InputError is a ValueError.
             return None
         return ", ".join(states) or None
 
