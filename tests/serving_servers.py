@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 
 import grpc
 import numpy as np
+import pytest
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 from tensorflow.core.protobuf import saved_model_pb2
@@ -40,6 +41,7 @@ from tfdpzoo.registry.aliases import read_aliases
 from tfdpzoo.serving.configuration import configuration_text, served_versions
 
 _SECONDS_TO_START = 60
+_DEMO = Path(__file__).resolve().parents[1] / "saved_models" / "demo"
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,12 @@ def binary_server(program: Path, models: Path) -> Iterator[RunningServer]:
 def given_server() -> Iterator[RunningServer]:
     """The server at TFDPZOO_SERVING_URL, which serves the model in TFDPZOO_SERVING_MODEL.
 
-    That is the model's folder, `saved_models/NAME`, and NAME is its name at the server. The gRPC
-    address is TFDPZOO_SERVING_GRPC, if there is one.
+    That is the model's folder, `saved_models/NAME`, by default that of `make demo`; NAME is its
+    name at the server. The gRPC address is TFDPZOO_SERVING_GRPC, if there is one.
     """
-    folder = Path(os.environ["TFDPZOO_SERVING_MODEL"])
+    folder = Path(os.environ.get("TFDPZOO_SERVING_MODEL", _DEMO))
+    if not folder.is_dir():
+        pytest.fail(f"there is no {folder}; TFDPZOO_SERVING_MODEL names the served model's folder")
     yield RunningServer(
         url=os.environ["TFDPZOO_SERVING_URL"],
         grpc_address=os.environ.get("TFDPZOO_SERVING_GRPC"),
@@ -126,6 +130,8 @@ def rest_server(respond: Respond) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body in one write: the kernel would hold a second one back for 40 ms.
+        wbufsize = -1
 
         def do_GET(self) -> None:
             self._answer()
