@@ -103,7 +103,7 @@ def _answered(client: Client, as_json: bool) -> bool:
         for problem in found.problems:
             say(console, f"- {problem}")
     else:
-        _print(record, f"{client.place} answered this. {UNSEEN}", found.recomputed_epsilon)
+        _print(record, f"{client.place} says this: {UNSEEN}", found.recomputed_epsilon)
     return holds
 
 

@@ -16,8 +16,8 @@ from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.serving.foreign_text import printable
 
 UNSEEN = (
-    "This is what the server says: the weights behind it cannot be seen from here, so whether the "
-    "record is theirs was not checked. `tfdpzoo verify` checks it where the model's folder is."
+    "the weights behind it cannot be seen from here, so whether the record is theirs was not "
+    "checked. `tfdpzoo verify` checks it where the model's folder is."
 )
 
 
