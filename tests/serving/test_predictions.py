@@ -123,6 +123,11 @@ def test_names_of_a_model(models):
     assert read_class_names(str(models / "small")) == CLASS_NAMES
 
 
+def test_names_from_a_text_that_is_no_path(models):
+    with pytest.raises(InputError, match="names the version"):
+        read_class_names("small:" + "x" * 200, models)
+
+
 @pytest.mark.parametrize("content", [b"", b" \n", b"[1, 2]", b'["a"', b"[" * 10_000, b"[]"])
 def test_files_without_names(content, tmp_path):
     (tmp_path / "names").write_bytes(content)

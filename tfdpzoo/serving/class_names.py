@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -21,8 +22,9 @@ def read_class_names(source: str, models: Path = SAVED_MODELS) -> tuple[str, ...
     Raises:
         InputError: There are no class names at `source`.
     """
-    if Path(source).is_file():
-        return _read(Path(source))
+    with contextlib.suppress(OSError):  # A text may be too long for a file's name.
+        if Path(source).is_file():
+            return _read(Path(source))
     file = locate(source, models) / CLASSES_FILE
     if not file.exists():
         raise InputError(f"The model {source} does not know its classes' names; give a file.")
