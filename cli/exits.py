@@ -20,7 +20,8 @@ CLOSED_PIPE = 141
 DOCUMENTATION = """\b
 Exit codes:
   0    all went well
-  1    verify, guarantee: the model or its guarantee was altered, or no guarantee holds
+  1    verify: the model or its guarantee was altered, or is too weak for --strict;
+       guarantee: the record does not verify, or says that no guarantee holds
   2    something in the input cannot be used
   70   an error of the program itself; --debug shows where
   130  stopped by Ctrl-C

@@ -13,19 +13,23 @@ from tfdpzoo.errors import InputError
 
 if TYPE_CHECKING:
     from tfdpzoo.privacy.guarantee import PrivacyGuarantee
-    from tfdpzoo.serving.answered_guarantee import AnsweredGuarantee
     from tfdpzoo.serving.client import Client
+    from tfdpzoo.verification import VerificationReport
 
 _EXAMPLES = """\b
 Examples:
   tfdpzoo guarantee smoothnet-digits@champion
   tfdpzoo guarantee --url http://localhost:8501 --model smoothnet-digits
 """
+_UNSEEN = (
+    "the weights behind it cannot be seen from here, so whether the record is theirs was not "
+    "checked. `tfdpzoo verify` checks it where the model's folder is."
+)
 _RECORDED = "This is what the record says; `tfdpzoo verify` checks whether the model supports it."
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("target", required=False)
+@options.target_or_none
 @options.url
 @options.grpc_address
 @options.served_model
@@ -84,39 +88,36 @@ def _recorded(target: str, models: Path, as_json: bool) -> bool:
 
 def _answered(client: Client, as_json: bool) -> bool:
     text = client.guarantee()
-    from tfdpzoo.cli.tensorflow_startup import start_tensorflow
+    from tfdpzoo.verification.served import verify_answer
 
-    start_tensorflow()
-    from tfdpzoo.serving.answered_guarantee import UNSEEN, check_answer
-
-    console = open_console(stderr=True)
-    with busy(console, "computing epsilon again"):
-        found = check_answer(text)
+    with busy(open_console(stderr=True), "computing epsilon again"):
+        report = verify_answer(client.place, text)
     # What is wrong is not to be quoted.
-    record = found.guarantee if found.ok else None
+    record = report.guarantee if report.ok else None
     holds = record is not None and record.valid
     if as_json:
-        print_json(_fields(client, found, record, holds))
+        print_json(_fields(report, record, holds))
     elif record is None:
         console = open_console()
         say(console, f"{client.place} gives a guarantee that does NOT verify:", style="bold red")
-        for problem in found.problems:
+        for problem in report.problems:
             say(console, f"- {problem}")
     else:
-        _print(record, f"{client.place} says this: {UNSEEN}", found.recomputed_epsilon)
+        _print(record, f"{client.place} says this: {_UNSEEN}", report.recomputed_epsilon)
     return holds
 
 
 def _fields(
-    client: Client, found: AnsweredGuarantee, record: PrivacyGuarantee | None, holds: bool
+    report: VerificationReport, record: PrivacyGuarantee | None, holds: bool
 ) -> dict[str, Any]:
     return {
-        "asked": client.place,
-        "ok": found.ok,
+        "asked": report.subject,
+        "ok": report.ok,
         "holds": holds,
-        "problems": found.problems,
-        "recomputed_epsilon": found.recomputed_epsilon,
-        "weights_checked": False,
+        "problems": report.problems,
+        "reservations": () if record is None else report.reservations,
+        "recomputed_epsilon": report.recomputed_epsilon,
+        "weights_checked": report.files_checked,
         "record": None if record is None else record.to_fields(),
     }
 

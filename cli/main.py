@@ -15,8 +15,10 @@ from tfdpzoo.cli.guarantee import guarantee
 from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.plan import plan
 from tfdpzoo.cli.predict import predict
+from tfdpzoo.cli.schema import schema
 from tfdpzoo.cli.serve_config import serve_config
 from tfdpzoo.cli.show import show
+from tfdpzoo.cli.sign import sign
 from tfdpzoo.cli.train import train
 from tfdpzoo.cli.verify import verify
 
@@ -44,7 +46,19 @@ def commands(context: click.Context, debug: bool) -> None:
         context.exit(exits.BAD_INPUT)
 
 
-for command in (train, list_models, show, plan, verify, evaluate, serve_config, predict, guarantee):
+for command in (
+    train,
+    list_models,
+    show,
+    plan,
+    verify,
+    guarantee,
+    sign,
+    evaluate,
+    schema,
+    serve_config,
+    predict,
+):
     commands.add_command(command)
 
 

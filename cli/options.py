@@ -8,6 +8,7 @@ import click
 
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.dpsgd.execution import ENGINES
+from tfdpzoo.privacy.accesses import DECLARATIONS
 
 _PATH = click.Path(path_type=Path)
 _LARGEST_SEED = 2**32 - 1
@@ -15,6 +16,8 @@ _LARGEST_SEED = 2**32 - 1
 model = click.argument("model")
 model_or_none = click.argument("model", required=False)
 saved_model = click.argument("path", type=_PATH)
+target = click.argument("target")
+target_or_none = click.argument("target", required=False)
 
 recipe = click.option(
     "--recipe",
@@ -50,6 +53,35 @@ image_size = click.option(
 )
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Write JSON to stdout, everything else to stderr."
+)
+
+strict = click.option(
+    "--strict",
+    is_flag=True,
+    help="Also fail, with the reasons, on what weakens the claim of an intact model: an invalid "
+    "guarantee, tuning that is neither accounted nor declared, updates other than planned, unknown "
+    "code, weights that were not seen.",
+)
+public_key = click.option(
+    "--key",
+    "key",
+    type=_PATH,
+    metavar="PUBLIC.pem",
+    help="Demand the signature that belongs to this public key (Ed25519).",
+)
+private_key = click.option(
+    "--key",
+    "key",
+    type=_PATH,
+    metavar="PRIVATE.pem",
+    help="The private key to sign with (Ed25519).",
+)
+new_key = click.option(
+    "--new-key",
+    type=_PATH,
+    metavar="FILE",
+    help="Make a key: FILE, the private key, which only you may read, and FILE.pub, the "
+    "public one. Nothing is overwritten.",
 )
 
 epsilon = click.option("--epsilon", type=float, metavar="E", help="Target epsilon, above 0.")
@@ -108,6 +140,13 @@ insecure_seed = click.option(
     type=int,
     help="For tests: draw sampling and noise from this seed. Whoever knows it can take the noise "
     "away, so the guarantee is marked invalid.",
+)
+tuning = click.option(
+    "--tuning",
+    type=click.Choice(DECLARATIONS),
+    help="What you declare of tuning, for the record: nothing was tuned on these images (none), or "
+    "all tuning was done on public data (public).  [default: nothing; the record says that tuning "
+    "is not accounted]",
 )
 out = click.option(
     "--out",

@@ -25,7 +25,7 @@ _SAVED_MODELS = Path("saved_models")
 _DECIDED_BY_THE_RUN = frozenset(
     {
         *("model", "delta", "dataset", "image_size", "recipe_name", "assignments", "engine"),
-        *("seed", "out", "runs", "no_dp", "insecure_seed"),
+        *("seed", "out", "runs", "no_dp", "insecure_seed", "tuning"),
     }
 )
 
@@ -44,6 +44,7 @@ class TrainingOrder:
         replicas: How many; None for as many as there are.
         initialization_seed: Of the initial weights; public.
         insecure_seed: Of sampling and noise, for tests.
+        tuning: What the trainer declares of tuning; None for nothing.
         record: The table of results to append to.
         as_json: Whether stdout is for JSON.
         command: What was typed.
@@ -62,6 +63,7 @@ class TrainingOrder:
     replicas: int | None
     initialization_seed: int | None
     insecure_seed: int | None
+    tuning: str | None
     record: Path | None
     as_json: bool
     command: str
@@ -139,6 +141,7 @@ Examples:
 @options.record
 @options.no_dp
 @options.insecure_seed
+@options.tuning
 @options.resume
 @options.more_epochs
 @options.checkpoint_every
@@ -166,6 +169,7 @@ def train(
     record: Path | None,
     no_dp: bool,
     insecure_seed: int | None,
+    tuning: str | None,
     resume: Path | None,
     more_epochs: str | None,
     checkpoint_every: str,
@@ -209,7 +213,7 @@ def train(
     if model is None:
         raise InputError("Give the model to train, for example smoothnet, or --resume RUN.")
     if no_dp:
-        _refuse_beside_no_dp(out, insecure_seed, strategy)
+        _refuse_beside_no_dp(out, insecure_seed, strategy, tuning)
     texts = parse_assignments(assignments)
     if not no_dp and epsilon is None and not texts.keys() & {"epsilon", "privacy.epsilon"}:
         made_for = catalog.recipe(model, recipe_name, dataset)
@@ -230,6 +234,7 @@ def train(
         replicas=replicas,
         initialization_seed=seed,
         insecure_seed=insecure_seed,
+        tuning=tuning,
         record=record,
         as_json=as_json,
         command=command,
@@ -285,7 +290,9 @@ def _more_epochs(text: str | None) -> float | None:
     return number
 
 
-def _refuse_beside_no_dp(out: Path | None, insecure_seed: int | None, strategy: str | None) -> None:
+def _refuse_beside_no_dp(
+    out: Path | None, insecure_seed: int | None, strategy: str | None, tuning: str | None
+) -> None:
     if strategy not in (None, STRATEGIES[0]):
         raise InputError(
             f"--strategy {strategy} is for private training and cannot be given with --no-dp."
@@ -297,6 +304,10 @@ def _refuse_beside_no_dp(out: Path | None, insecure_seed: int | None, strategy: 
         )
     if insecure_seed is not None:
         raise InputError("--insecure-seed has no meaning with --no-dp; leave it out.")
+    if tuning is not None:
+        raise InputError(
+            "--tuning belongs to a guarantee, which --no-dp does without; leave it out."
+        )
 
 
 def _recipe(

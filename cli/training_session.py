@@ -26,6 +26,7 @@ from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
 from tfdpzoo.interruption import StopRequest, stop_on_signals
+from tfdpzoo.privacy.accesses import Tuning
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.privacy.statement import round_up
 from tfdpzoo.recipe import Recipe
@@ -78,6 +79,7 @@ def run_training(order: TrainingOrder) -> None:
                 environment=current_environment(strategy),
                 initialization_seed=order.initialization_seed,
                 insecure_seed=order.insecure_seed,
+                tuning=order.tuning,
                 command=order.command,
                 plan=plan,
                 recipe=folder.recipe,
@@ -226,6 +228,7 @@ def _order_of(record: RunRecord, resumed: ResumeOrder, folder: RunFolder) -> Tra
         replicas=replicas,
         initialization_seed=record.initialization_seed,
         insecure_seed=record.insecure_seed,
+        tuning=record.tuning,
         record=resumed.record,
         as_json=resumed.as_json,
         command=f"{record.command}; {resumed.command}",
@@ -257,6 +260,7 @@ def _train(session: _Session, record: RunRecord, destination: Path, start: RunSt
                 durability=Durability(
                     order.checkpoint_every, order.keep_checkpoints, order.patience
                 ),
+                tuning=Tuning.declared(order.tuning),
                 stop=session.stop,
                 callbacks=[display],
                 observers=(display.show_epoch,),

@@ -38,6 +38,7 @@ def record(tmp_path: Path) -> RunRecord:
         environment=current_environment(tf.distribute.get_strategy()),
         initialization_seed=3,
         insecure_seed=None,
+        tuning="public",
         command="tfdpzoo train smoothnet",
         plan=PrivacyPlan.from_noise_multiplier(
             noise_multiplier=1.1, delta=1e-3, examples=500, batch_size=50, updates=20

@@ -42,6 +42,8 @@ class RunRecord:
         replicas: How many were asked for; None for as many as there are.
         initialization_seed: Of the initial weights.
         insecure_seed: Of sampling and noise, for tests.
+        tuning: What the trainer declared of tuning, see `tfdpzoo.privacy.accesses`; None for
+            nothing.
         command: What was typed.
         plan: The privacy plan, as it was calibrated.
         recipe_digest: Of the recipe's file.
@@ -60,6 +62,7 @@ class RunRecord:
     replicas: int | None
     initialization_seed: int | None
     insecure_seed: int | None
+    tuning: str | None
     command: str
     plan: PrivacyPlan
     recipe_digest: str
@@ -80,6 +83,7 @@ class RunRecord:
         environment: str,
         initialization_seed: int | None,
         insecure_seed: int | None,
+        tuning: str | None,
         command: str,
         plan: PrivacyPlan,
         recipe: Path,
@@ -97,6 +101,7 @@ class RunRecord:
             environment: Of this process, from `current_environment`.
             initialization_seed: Of the initial weights.
             insecure_seed: Of sampling and noise, for tests.
+            tuning: What the trainer declared of tuning.
             command: What was typed.
             plan: The privacy plan.
             recipe: The recipe's file in the run's folder.
@@ -114,6 +119,7 @@ class RunRecord:
             replicas=replicas,
             initialization_seed=initialization_seed,
             insecure_seed=insecure_seed,
+            tuning=tuning,
             command=command,
             plan=plan,
             recipe_digest=digest_of_file(recipe),

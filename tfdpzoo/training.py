@@ -40,6 +40,7 @@ from tfdpzoo.fitting import (
 from tfdpzoo.interruption import StopRequest
 from tfdpzoo.metrics_log import EpochRow, MetricsLog
 from tfdpzoo.model_facts import CurvePoint, TrainingFacts, confusion_of
+from tfdpzoo.privacy.accesses import Tuning
 from tfdpzoo.run_folder import RunFolder
 from tfdpzoo.run_start import RunStart, first_start
 from tfdpzoo.saved_model import export
@@ -72,6 +73,7 @@ def train(
     start: RunStart | None = None,
     checkpoints: CheckpointFolder | None = None,
     durability: Durability = Durability(),
+    tuning: Tuning | None = None,
     stop: StopRequest | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     observers: tuple[Callable[[EpochRow], None], ...] = (),
@@ -89,6 +91,7 @@ def train(
         start: Where training begins; by default at the first update, with `key`.
         checkpoints: Where they go; by default into the run's folder.
         durability: How often checkpoints are written, and when to give up.
+        tuning: What the trainer declares of tuning; by default nothing.
         stop: Asked after each update whether to stop.
         callbacks: Keras callbacks, for example a progress display.
         observers: Called at the end of each epoch.
@@ -113,7 +116,7 @@ def train(
         warning = _fit(job, private, start, checkpoints, [watch, saving, log, *callbacks])
     seconds = start.seconds + time.monotonic() - began
     accuracy, loss = _measured(job, private, log)
-    guarantee = private.guarantee().with_metrics({"accuracy": accuracy, "loss": loss})
+    guarantee = private.guarantee(tuning=tuning).with_metrics({"accuracy": accuracy, "loss": loss})
     path = export(
         private,
         free_version(destination),

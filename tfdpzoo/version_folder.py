@@ -6,17 +6,20 @@ The layout is TensorFlow Serving's, `NAME/VERSION/`, with VERSION a whole number
     assets.extra/privacy.json                     the privacy record and the digest of every file
     assets.extra/classes.json                     the class names, where they are known
     assets.extra/model.json                       the network and its training, for people
+    assets.extra/privacy.sig.json                 a signature of privacy.json, where it was signed
 
 Digests bind the record to the model. The record itself (in `privacy.json` and in the graph) holds
 the digest of the released weights; `privacy.json` adds a block `files` with the SHA-256 digest of
 every other file, which the graph cannot hold because it is one of them. Digests find alterations;
-they do not tell who wrote a record.
+they do not tell who wrote a record. A signature does, and is made of privacy.json afterwards: so it
+has no digest there.
 
 This module imports no TensorFlow.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -35,6 +38,7 @@ from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 GRAPH_FILE = "saved_model.pb"
 VARIABLES = "variables/variables"
 PRIVACY_FILE = "assets.extra/privacy.json"
+SIGNATURE_FILE = "assets.extra/privacy.sig.json"
 CLASSES_FILE = "assets.extra/classes.json"
 
 _READ_BYTES = 1 << 20
@@ -127,12 +131,21 @@ def weights_digest(weights: Iterable[tuple[str, np.ndarray]]) -> str:
 
 
 def file_digests(folder: Path) -> dict[str, str]:
-    """Returns the SHA-256 digest of every file below `folder`, by its path, but of privacy.json."""
+    """Returns the SHA-256 digest of every file below `folder`, by its path.
+
+    But of privacy.json, which is to hold them, and of its signature.
+
+    Raises:
+        OSError: A file cannot be read, or something is neither a file nor a folder.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if name != PRIVACY_FILE and not path.is_dir():
-            found[name] = _file_digest(path)
+        if name in (PRIVACY_FILE, SIGNATURE_FILE) or (path.is_dir() and not path.is_symlink()):
+            continue
+        if not path.is_file():
+            raise OSError(errno.EINVAL, "it is not a regular file", name)
+        found[name] = _file_digest(path)
     return found
 
 
@@ -151,12 +164,14 @@ class PrivacyFile:
         guarantee: The record.
         fields: The same as it is written, with the sentence as it is written.
         files: The digest of every file by its path.
+        content: The bytes of the file, which a signature is made of.
         canonical: Whether the text is, byte for byte, what `write_privacy_file` writes for these.
     """
 
     guarantee: PrivacyGuarantee
     fields: Mapping[str, Any]
     files: Mapping[str, str]
+    content: bytes
     canonical: bool
 
 
@@ -169,6 +184,11 @@ def read_privacy_file(folder: Path) -> PrivacyFile:
     path = folder / PRIVACY_FILE
     try:
         content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"There is no {PRIVACY_FILE}: this SavedModel was not written by tfdpzoo, or its "
+            "privacy record was taken away, so that nothing is claimed for it."
+        ) from error
     except OSError as error:
         raise InputError(f"{PRIVACY_FILE} cannot be read: {error.strerror}.") from error
     fields = strict_json.from_text(content)
@@ -177,7 +197,7 @@ def read_privacy_file(folder: Path) -> PrivacyFile:
         raise InputError(f"{PRIVACY_FILE} lacks the digests of the model's files.")
     guarantee = PrivacyGuarantee.from_fields(fields)
     canonical = privacy_file_text(guarantee, files).encode() == content
-    return PrivacyFile(guarantee, fields, files, canonical)
+    return PrivacyFile(guarantee, fields, files, content, canonical)
 
 
 def privacy_file_text(guarantee: PrivacyGuarantee, files: Mapping[str, str]) -> str:

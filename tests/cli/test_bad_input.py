@@ -312,6 +312,7 @@ def test_data_that_is_not_there_has_three_ways_out(
     [
         (("--out", "models/1"), "--out cannot be given with --no-dp"),
         (("--insecure-seed", "1"), "--insecure-seed has no meaning with --no-dp"),
+        (("--tuning", "none"), "--tuning belongs to a guarantee, which --no-dp does without"),
     ],
 )
 def test_options_that_contradict_no_dp_are_refused(
@@ -327,7 +328,7 @@ def test_a_path_that_is_no_model_is_refused(refused: Refused, tmp_path: Path, co
     dataset = ("--dataset", "digits") if command == "evaluate" else ()
     (tmp_path / "empty").mkdir()
 
-    assert "There is no folder nowhere" in refused(command, "nowhere", *dataset)
+    assert "There is no folder no/where" in refused(command, "no/where", *dataset)
     assert "neither a SavedModel" in refused(command, "empty", *dataset)
 
 

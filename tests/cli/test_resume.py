@@ -45,7 +45,8 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     before, folder = Path.cwd(), tmp_path_factory.mktemp("resume")
     os.chdir(folder)
     archive(folder / "images.npz")
-    assert main([*SMALL, "--dataset", "images.npz", "--out", "models"]) == 0
+    declared = ("--tuning", "public")
+    assert main([*SMALL, *declared, "--dataset", "images.npz", "--out", "models"]) == 0
     (run,) = (folder / "runs").iterdir()
     yield run
     os.chdir(before)
@@ -80,6 +81,7 @@ def test_more_epochs_are_refused_above_the_target(ended: Path, capsys) -> None:
     [
         (["smoothnet"], "model cannot be given with --resume: a run goes on as it began"),
         (["--seed", "1"], "--seed cannot be given with --resume"),
+        (["--tuning", "none"], "--tuning cannot be given with --resume"),
         (["--engine", "fast"], "--engine cannot be given with --resume"),
         (["--set", "width=2"], "--set cannot be given with --resume"),
         (["--epsilon", "9"], "give --epochs +N with it"),
@@ -124,8 +126,14 @@ def test_more_epochs_are_composed_with_those_before(ended: Path, capsys) -> None
     assert found["model_path"].endswith("models/2")
     assert Ledger.load(ended / "ledger.json").updates == 9
     assert main(["verify", "models/2"]) == 0
+    assert [_tuning(f"models/{version}") for version in (1, 2)] == ["public", "public"]
     updates = [line.split(",")[1] for line in (ended / "metrics.csv").read_text().splitlines()]
     assert updates == ["updates", "3", "6", "9"]
+
+
+def _tuning(version: str) -> str:
+    record = json.loads(Path(version, "assets.extra", "privacy.json").read_text())
+    return record["tuning"]["kind"]
 
 
 def test_a_signal_saves_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:

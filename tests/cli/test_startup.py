@@ -47,6 +47,9 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ["verify", "nowhere"],
         ["guarantee", "nowhere"],
         ["predict", "--url", "http://127.0.0.1:9", "--model", "small", "seven.png"],
+        ["verify", "http://127.0.0.1:1", "--model", "a"],
+        ["sign", "nowhere", "--key", "nowhere"],
+        ["schema"],
     ],
     ids=" ".join,
 )

@@ -349,6 +349,7 @@ def _order(dataset: str) -> Any:
         strategy="none",
         replicas=None,
         initialization_seed=None,
+        tuning=None,
         insecure_seed=None,
         record=None,
         as_json=False,

@@ -231,4 +231,7 @@ def test_a_model_of_replicas_is_served_like_any_other(tmp_path) -> None:
     with private.released_weights() as model:
         np.testing.assert_allclose(logits, model(IMAGES), atol=1e-5)
     np.testing.assert_array_equal(released(private), before)
-    assert verify(path).ok
+    report = verify(path)
+    assert report.ok
+    assert report.guarantee is not None
+    assert report.guarantee.sampling.replicas == 2

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import re
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
 
 from tfdpzoo.errors import InputError
+from tfdpzoo.privacy.accesses import Tuning
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.ledger import Segment
 from tfdpzoo.privacy.provenance import Provenance
@@ -126,6 +131,33 @@ def test_sentence_of_a_valid_guarantee(guarantee):
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("none", "The trainer declares, without proof, that nothing was tuned on this data."),
+        ("public", "The trainer declares, without proof, that all tuning was done on public data."),
+    ],
+)
+def test_a_declaration_of_tuning_is_the_trainers(kind, said):
+    declared = state(tuning=Tuning.declared(kind))
+    assert declared.tuning.declared_by_trainer
+    assert declared.tuning.statement.startswith("declared by the trainer: ")
+    assert declared.sentence().endswith(
+        f"it does not cover other uses of the same data, and makes no claim for a person with more "
+        f"than one example. {said}"
+    )
+    assert declared.epsilon == state().epsilon
+    assert PrivacyGuarantee.from_json(declared.to_json()) == declared
+
+
+def test_declarations_of_tuning_that_do_not_exist_are_refused():
+    assert Tuning.declared(None) == Tuning.unknown()
+    with pytest.raises(InputError, match="no declaration of tuning named 'some'"):
+        Tuning.declared("some")
+    with pytest.raises(InputError, match="declaration exactly if it is 'none' or 'public'"):
+        Tuning("none", declared_by_trainer=False, runs=None, statement="")
+
+
 def test_sentence_of_an_invalid_guarantee_says_so_first():
     invalid = state(weaknesses=["the seed was fixed.", "the seed was fixed"])
     assert not invalid.valid
@@ -172,8 +204,17 @@ def test_an_untrained_model_costs_nothing():
 
 def test_what_is_not_accounted_is_said(guarantee):
     fields = json.loads(guarantee.to_json())
-    assert fields["tuning"]["accounted"] is False
+    assert fields["tuning"]["kind"] == "not accounted"
+    assert fields["tuning"]["runs"] is None
     assert fields["tuning"]["statement"].startswith("not accounted")
+    assert len(fields["other_accesses"]) == 6
+    assert not any(access["in_epsilon"] for access in fields["other_accesses"])
+    assert fields["pre_training"]["statement"].startswith("none declared")
+    assert fields["updates"]["resumptions"].startswith("not recorded")
+    assert fields["sampling"]["physical_batch_cap"] is None
+    assert fields["unit"]["examples_per_person"] is None
+    assert fields["provenance"]["data_fingerprint"].startswith("none")
+    assert fields["audit"] is None
     assert fields["evaluation"] is None
     assert fields["unit"]["user_level_claim"].startswith("none")
     assert "not a cryptographic generator" in fields["mechanism"]["random_numbers"]
@@ -328,6 +369,9 @@ def test_missing_unknown_and_mistyped_fields_are_named(guarantee, data):
         ('"delta": 1e-05', '"delta": 1.5', "Delta must be above 0 and below 1, not 1.5"),
         ('"valid": true', '"valid": 1', "status.valid .* must be true or false, not 1"),
         ('"valid": true', '"valid": false', "is valid exactly if it lists no weaknesses"),
+        ('"kind": "not accounted"', '"kind": "some"', 'tuning.kind .* must be "none" or "public"'),
+        ('"scheme": "poisson"', '"scheme": "shuffle"', 'sampling.scheme .* must be "poisson", not'),
+        ('"kind": "not accounted"', '"kind": "none"', "trainer's declaration exactly if it is"),
         ('"planned": 1464', '"planned": 1464.0', "updates.planned .* must be a whole number"),
         ('"planned": 1464', '"planned": 1, "planned": 2', "repeats the field planned"),
         ('"schema_version": 1', '"schema_version": 2', "schema version 2; this tfdpzoo reads ver"),
@@ -350,10 +394,21 @@ def test_json_that_is_no_record_is_refused():
             PrivacyGuarantee.from_json(text)
 
 
+def _digest_of_packages_by_pip() -> str:
+    """As the field's description says, from another list of what is installed."""
+    command = [sys.executable, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+    listed = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    names = {canonicalize_name(each["name"]): each["version"] for each in listed}
+    lines = "".join(f"{name}=={names[name]}\n" for name in sorted(names))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
 def test_provenance_of_this_process():
     provenance = Provenance.current()
     assert provenance.dp_accounting == "0.4.3"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", provenance.date)
     assert "cores" in provenance.hardware
+    assert re.fullmatch(r"[0-9a-f]{64}", provenance.packages_sha256)
+    assert provenance.packages_sha256 == _digest_of_packages_by_pip()
     assert Provenance.current(hardware="one H200").hardware == "one H200"
     assert provenance.commit is None or re.fullmatch(r"[0-9a-f]{40}(-dirty)?", provenance.commit)

@@ -50,6 +50,7 @@ from tfdpzoo.dpsgd.validate import (
 )
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.hardware import accelerators
+from tfdpzoo.privacy.accesses import Tuning
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.privacy.provenance import Provenance
@@ -310,10 +311,14 @@ class PrivateModel(keras.Model):
         with self._average.in_place():
             yield self.model
 
-    def guarantee(self) -> PrivacyGuarantee:
+    def guarantee(self, *, tuning: Tuning | None = None) -> PrivacyGuarantee:
         """Returns the guarantee of the updates that were executed so far.
 
         Before the first update it states epsilon 0.
+
+        Args:
+            tuning: What you declare of tuning, see `Tuning.declared`; by default nothing, and the
+                record says that tuning is not accounted.
         """
         weaknesses = set(self._weaknesses)
         if self._key.reproducible:
@@ -331,8 +336,10 @@ class PrivateModel(keras.Model):
             engine=self.engine_name,
             precision=compute_precision(self.model),
             neighboring_relation="ADD_OR_REMOVE_ONE",
+            replicas=self.distribute_strategy.num_replicas_in_sync,
             augmentation_multiplicity=self.augmentation.multiplicity,
             weaknesses=tuple(sorted(weaknesses)),
+            tuning=tuning,
             provenance=Provenance.current(hardware=", ".join(accelerators()) or None),
         )
 

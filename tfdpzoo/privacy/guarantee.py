@@ -35,28 +35,29 @@ from typing import Any
 
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.privacy import statement, strict_json
+from tfdpzoo.privacy.accesses import OTHER_ACCESSES, OtherAccess, PreTraining, Tuning
 from tfdpzoo.privacy.accounting import SMALLEST_DELTA
+from tfdpzoo.privacy.description import RELATIONS, describe_mechanism, describe_unit
 from tfdpzoo.privacy.ledger import Segment, composed_event
 from tfdpzoo.privacy.provenance import Provenance
 from tfdpzoo.privacy.record import (
     Claim,
     ComposedEvent,
     CurvePoint,
+    EmpiricalAudit,
     EvaluationMetrics,
     Mechanism,
     Metric,
-    PreTraining,
     Relation,
     RenyiCurve,
     Result,
     Sampling,
     Setting,
     Status,
-    Tuning,
     Unit,
     Updates,
 )
-from tfdpzoo.privacy.results import account, noise_standard_deviation, pld_accountant
+from tfdpzoo.privacy.results import account, pld_accountant
 
 SCHEMA_VERSION = 1
 
@@ -72,6 +73,28 @@ class PrivacyGuarantee:
 
     Made by `PrivacyGuarantee.state` from the executed updates, or read by `from_json`. See this
     module's text for the formal guarantee.
+
+    Attributes:
+        schema_version: Of the record's form and of its sentence.
+        status: Whether the guarantee holds.
+        claim: Epsilon and delta.
+        setting: Who is trusted, who is not, and what is released.
+        unit: What is protected.
+        relation: Which data sets are neighbours.
+        mechanism: The private step.
+        sampling: Which examples it takes.
+        updates: How often it was executed.
+        results: Epsilon by every accountant; the first is the headline, one is without
+            amplification by sampling.
+        curve: Epsilon as a function of delta.
+        renyi: Renyi differential privacy, to compose with.
+        event: The executed updates as dp-accounting's event.
+        tuning: How the settings were chosen.
+        other_accesses: What else may have been done with the examples.
+        pre_training: What the weights were before.
+        evaluation: How good the weights are; null where that is not recorded.
+        audit: What an attack on the training could prove; null where none was made.
+        provenance: Software, hardware, date and code.
 
     Example:
         >>> guarantee = PrivacyGuarantee.state(
@@ -97,8 +120,10 @@ class PrivacyGuarantee:
     renyi: RenyiCurve
     event: ComposedEvent
     tuning: Tuning
+    other_accesses: tuple[OtherAccess, ...]
     pre_training: PreTraining
     evaluation: EvaluationMetrics | None
+    audit: EmpiricalAudit | None
     provenance: Provenance
 
     def __post_init__(self) -> None:
@@ -111,8 +136,8 @@ class PrivacyGuarantee:
             raise InputError(
                 "The first of a privacy record's results must be by the PLD accountant."
             )
-        if self.relation.name not in _RELATIONS:
-            raise unknown_name("neighbouring relation", self.relation.name, _RELATIONS)
+        if self.relation.name not in RELATIONS:
+            raise unknown_name("neighbouring relation", self.relation.name, RELATIONS)
         if self.sampling.examples < 1:
             raise InputError("The privacy record must be of at least one training example.")
 
@@ -136,6 +161,7 @@ class PrivacyGuarantee:
         metrics: Mapping[str, float] | None = None,
         tuning: Tuning | None = None,
         pre_training: PreTraining | None = None,
+        audit: EmpiricalAudit | None = None,
         provenance: Provenance | None = None,
     ) -> PrivacyGuarantee:
         """States the guarantee of executed updates; takes a second or two of accounting.
@@ -159,16 +185,16 @@ class PrivacyGuarantee:
             augmentation_multiplicity: Augmented copies of one example whose gradients are averaged
                 before clipping.
             metrics: Results on test examples, by name.
-            tuning: What is known of other accesses; by default that they are not accounted.
-            pre_training: What the weights were at the start; by default nothing is
-                declared.
+            tuning: What is known of tuning; by default that it is not accounted.
+            pre_training: What the weights were at the start; by default nothing is declared.
+            audit: What an attack on the training proved, if there was one.
             provenance: The circumstances; by default those of this process.
 
         Raises:
             InputError: A value is out of its range, or the relation is not known.
         """
-        if neighboring_relation not in _RELATIONS:
-            raise unknown_name("neighbouring relation", neighboring_relation, _RELATIONS)
+        if neighboring_relation not in RELATIONS:
+            raise unknown_name("neighbouring relation", neighboring_relation, RELATIONS)
         segments = tuple(segments)
         noise_multiplier = min((each.noise_multiplier for each in segments), default=None)
         _require_consistent(delta, clip_norm, noise_multiplier, examples, expected_batch)
@@ -187,13 +213,14 @@ class PrivacyGuarantee:
             status=Status(valid=not found, weaknesses=found),
             claim=claim,
             setting=Setting(),
-            unit=_unit(augmentation_multiplicity),
-            relation=_RELATIONS[neighboring_relation],
-            mechanism=_mechanism(clip_norm, noise_multiplier, engine, precision),
+            unit=describe_unit(augmentation_multiplicity),
+            relation=RELATIONS[neighboring_relation],
+            mechanism=describe_mechanism(clip_norm, noise_multiplier, engine, precision),
             sampling=Sampling(
                 scheme="poisson",
                 sampling_rate=expected_batch / examples,
                 expected_batch=expected_batch,
+                physical_batch_cap=None,
                 examples=examples,
                 replicas=replicas,
             ),
@@ -202,9 +229,11 @@ class PrivacyGuarantee:
             curve=accounts.curve,
             renyi=accounts.renyi,
             event=accounts.event,
-            tuning=tuning or Tuning(),
+            tuning=tuning or Tuning.unknown(),
+            other_accesses=OTHER_ACCESSES,
             pre_training=pre_training or PreTraining(),
             evaluation=None if metrics is None else _evaluation(metrics),
+            audit=audit,
             provenance=provenance or Provenance.current(),
         )
 
@@ -299,71 +328,6 @@ def evident_weaknesses(claim: Claim, clip_norm: float | None, examples: int) -> 
             "epsilon"
         )
     return tuple(found)
-
-
-_RELATIONS = {
-    "ADD_OR_REMOVE_ONE": Relation(
-        name="ADD_OR_REMOVE_ONE",
-        meaning=(
-            "two data sets are neighbours if one is the other with a single training example added "
-            "or removed"
-        ),
-        examples=(
-            "N is treated as public: the sampling rate, the number of updates and the rule for "
-            "delta are computed from it and count as the same for both neighbours"
-        ),
-    )
-}
-
-
-def _unit(augmentation_multiplicity: int) -> Unit:
-    return Unit(
-        unit="example",
-        user_level_claim=(
-            "none: examples of one person are not grouped; k examples have the weaker guarantee of "
-            "a group of k"
-        ),
-        deduplication="not checked: an example that occurs twice counts as two",
-        augmentation_multiplicity=augmentation_multiplicity,
-    )
-
-
-def _mechanism(
-    clip_norm: float | None, noise_multiplier: float | None, engine: str, precision: str
-) -> Mechanism:
-    return Mechanism(
-        name=(
-            "none: plain training without clipping and noise"
-            if clip_norm is None
-            else "DP-SGD: Gaussian noise on the sum of clipped per-example gradients"
-        ),
-        engine=engine,
-        clip_norm=clip_norm,
-        clipping=(
-            "none"
-            if clip_norm is None
-            else "Euclidean norm of one example's gradient over all trainable weights together"
-        ),
-        noise_multiplier=noise_multiplier,
-        noise_standard_deviation=noise_standard_deviation(noise_multiplier, clip_norm),
-        noise_added=(
-            "once an update, to the sum over all examples and replicas, before the division by the "
-            "expected batch"
-        ),
-        compute_precision=precision,
-        release_precision="float32 for clipping, sums and noise",
-        non_finite_gradients="an example with NaN or infinite gradients contributes zero",
-        noise_distribution=(
-            "Gaussian in float32, meant as continuous; no defence against attacks on the floating "
-            "point representation (Mironov 2012)"
-        ),
-        random_numbers=(
-            "Philox counter generators, seeded with 128 bits that are derived from a 256-bit "
-            "secret of the operating system's entropy; Philox is statistically sound but not a "
-            "cryptographic generator"
-        ),
-        seed_policy="a new secret key for every run, never printed, recorded or exported",
-    )
 
 
 def _evaluation(metrics: Mapping[str, float]) -> EvaluationMetrics:

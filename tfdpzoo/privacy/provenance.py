@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import functools
+import hashlib
 import os
 import platform
+import re
 import subprocess
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,11 +16,23 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Provenance:
-    """The circumstances of a run; None where something is not known.
+    """The circumstances of a run; null where something is not known.
 
-    `commit` is the commit of the checkout that tfdpzoo was imported from, followed by `-dirty`
-    where files differ from it. `weights_sha256` is the digest of the released weights and is
-    filled in when they are exported.
+    Attributes:
+        tfdpzoo: Its version.
+        tensorflow: Its version.
+        keras: Its version.
+        tensorflow_privacy: Its version.
+        dp_accounting: Its version.
+        python: Its version.
+        packages_sha256: The SHA-256 digest of all installed packages: lines `name==version` in
+            order of the normalised names, each with a line feed.
+        hardware: What trained.
+        date: When the record was made, by ISO 8601.
+        commit: Of the checkout that tfdpzoo was imported from, followed by `-dirty` where files
+            differ from it.
+        weights_sha256: The digest of the released weights; filled in when they are exported.
+        data_fingerprint: Why the private examples have no digest here.
     """
 
     tfdpzoo: str | None
@@ -26,10 +41,15 @@ class Provenance:
     tensorflow_privacy: str | None
     dp_accounting: str | None
     python: str
+    packages_sha256: str
     hardware: str
     date: str
     commit: str | None
     weights_sha256: str | None
+    data_fingerprint: str = (
+        "none: a digest of the private examples differs between neighbouring data sets, so that "
+        "publishing it would tell them apart"
+    )
 
     @classmethod
     def current(cls, *, hardware: str | None = None) -> Provenance:
@@ -47,6 +67,7 @@ class Provenance:
             tensorflow_privacy=_version("tensorflow-privacy"),
             dp_accounting=_version("dp-accounting"),
             python=platform.python_version(),
+            packages_sha256=_packages_digest(),
             hardware=hardware or _processor(),
             date=now.isoformat(timespec="seconds"),
             commit=_commit(Path(__file__).parents[2]),
@@ -59,6 +80,19 @@ def _version(distribution: str) -> str | None:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
+
+
+@functools.cache
+def _packages_digest() -> str:
+    """Of what is installed; a process does not change it."""
+    versions: dict[str, str] = {}
+    for each in metadata.distributions():
+        # What comes first on the path is what is imported.
+        if each.metadata["Name"]:
+            name = re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower()
+            versions.setdefault(name, each.version)
+    lines = [f"{name}=={versions[name]}\n" for name in sorted(versions)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _processor() -> str:

@@ -4,11 +4,14 @@ The fields follow what NIST SP 800-226 (2025) and Ponomareva et al. 2023, sectio
 DP-fy ML", arXiv 2303.00654) ask a report to state: the setting, the unit of privacy, the
 neighbouring relation, the mechanism, the sampling, every assumption of the accounting, and which
 accesses to the data are covered and which are not.
+
+The docstrings are the descriptions in the published JSON Schema, see `privacy/json_schema.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.ledger import Segment
@@ -17,7 +20,12 @@ from tfdpzoo.privacy.strict_json import Epsilon
 
 @dataclass(frozen=True)
 class Status:
-    """Whether the guarantee holds, and every reason why it might not."""
+    """Whether the guarantee holds, and every reason why it might not.
+
+    Attributes:
+        valid: True exactly if no weakness is listed.
+        weaknesses: The reasons, each a sentence without its full stop.
+    """
 
     valid: bool
     weaknesses: tuple[str, ...]
@@ -32,7 +40,14 @@ class Status:
 
 @dataclass(frozen=True)
 class Claim:
-    """The headline: the PLD epsilon of the executed updates at `delta`."""
+    """The headline: the PLD epsilon of the executed updates at `delta`.
+
+    Attributes:
+        epsilon: Of the executed updates, with Poisson sampling, by the PLD accountant.
+        delta: Of the statement, above 0 and below 1.
+        target_epsilon: What was asked for; null without a target.
+        delta_rule: How small delta has to be.
+    """
 
     epsilon: Epsilon
     delta: float
@@ -46,12 +61,25 @@ class Claim:
 
 @dataclass(frozen=True)
 class Setting:
-    """Who is trusted with what, and what is released."""
+    """Who is trusted with what, what is released, and whom the guarantee protects from.
+
+    Attributes:
+        model: Where the noise is added.
+        trusted_party: Who sees the private examples.
+        threat_model: What the adversary may know and do.
+        released_output: What the guarantee is about.
+        not_covered: What must not be released with it.
+    """
 
     model: str = "central differential privacy"
     trusted_party: str = (
         "whoever trains: that party sees the examples, and keeps the sampling, the gradients, the "
         "intermediate weights and the random key secret"
+    )
+    threat_model: str = (
+        "an adversary with any computing power who sees the released weights and knows the code, "
+        "every setting and all examples but the one in question; not one who sees the random key, "
+        "the sampling, the process while it trains or the run's folder"
     )
     released_output: str = "the final weights"
     not_covered: str = (
@@ -62,9 +90,20 @@ class Setting:
 
 @dataclass(frozen=True)
 class Unit:
-    """What one unit of the protected data is."""
+    """What one unit of the protected data is.
+
+    Attributes:
+        unit: What is added or removed between neighbouring data sets.
+        examples_per_person: The largest number of examples of one person; null where nobody says,
+            and then nothing is claimed for persons.
+        user_level_claim: What is claimed for persons.
+        deduplication: Whether examples that occur twice were sought.
+        augmentation_multiplicity: How many augmented views of an example are averaged before
+            clipping.
+    """
 
     unit: str
+    examples_per_person: int | None
     user_level_claim: str
     deduplication: str
     augmentation_multiplicity: int
@@ -72,10 +111,18 @@ class Unit:
 
 @dataclass(frozen=True)
 class Relation:
-    """Which two data sets count as neighbours."""
+    """Which two data sets count as neighbours.
+
+    Attributes:
+        name: As dp-accounting names it.
+        meaning: In words.
+        examples_public: Whether the number of training examples counts as public.
+        examples: What follows for the number of examples.
+    """
 
     name: str
     meaning: str
+    examples_public: bool
     examples: str
 
 
@@ -83,8 +130,21 @@ class Relation:
 class Mechanism:
     """The private step, as far as the guarantee depends on it.
 
-    `noise_multiplier` is the smallest of the executed segments. `clip_norm` is None for a run that
-    did not clip, `noise_multiplier` is None where no update was executed.
+    Attributes:
+        name: Of the mechanism.
+        engine: The part of tfdpzoo that computed the gradients.
+        clip_norm: C, the largest norm of one example's gradient; null for a run that did not clip.
+        clipping: Which norm, over what.
+        noise_multiplier: Sigma, the smallest of the executed segments; null where no update was
+            executed.
+        noise_standard_deviation: Sigma times C, of the noise on the sum of clipped gradients.
+        noise_added: Where in the computation.
+        compute_precision: Of the forward and backward pass.
+        release_precision: Of clipping, sums and noise.
+        non_finite_gradients: What becomes of NaN and infinities.
+        noise_distribution: Which, continuous or discrete.
+        random_numbers: The generator.
+        seed_policy: Where its seed comes from and where it goes.
     """
 
     name: str
@@ -104,27 +164,60 @@ class Mechanism:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the examples of an update were chosen."""
+    """How the examples of an update were chosen.
 
-    scheme: str
+    Attributes:
+        scheme: Poisson: each example is drawn independently of all others.
+        sampling_rate: q, the probability with which an example takes part in an update.
+        expected_batch: The mean size of a sample, by which sums are divided.
+        physical_batch_cap: The size at which a sample is cut; null where none ever is.
+        examples: N, the number of training examples.
+        replicas: How many devices shared each update; one sample and one noise for all of them.
+    """
+
+    scheme: Literal["poisson"]
     sampling_rate: float
     expected_batch: int
+    physical_batch_cap: int | None
     examples: int
     replicas: int
 
 
 @dataclass(frozen=True)
 class Updates:
-    """The updates that were planned and those that the ledger counted."""
+    """The updates that were planned and those that the ledger counted.
+
+    Attributes:
+        planned: How many.
+        executed: How many, by the ledger, also those whose result was lost.
+        segments: The executed updates in order.
+        resumptions: What is known of interruptions.
+    """
 
     planned: int
     executed: int
     segments: tuple[Segment, ...]
+    resumptions: str = (
+        "not recorded: the ledger counts the updates of all processes of a run together. After an "
+        "interruption updates are executed again with their own noise, or with new noise, and then "
+        "count again. Digests of the checkpoints would tell of weights that are not released"
+    )
 
 
 @dataclass(frozen=True)
 class Result:
-    """One epsilon and everything that it rests on."""
+    """One epsilon and everything that it rests on.
+
+    Attributes:
+        accountant: PLD or RDP.
+        accountant_version: The software.
+        neighboring_relation: As dp-accounting names it.
+        sampling_assumption: What has to hold of the sampling.
+        assumption_holds: Whether it does for this run.
+        discretization_interval: Of PLD's grid of privacy losses; null for RDP.
+        epsilon: The result.
+        delta: At which it holds.
+    """
 
     accountant: str
     accountant_version: str
@@ -138,7 +231,12 @@ class Result:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """A point of epsilon as a function of delta."""
+    """A point of epsilon as a function of delta.
+
+    Attributes:
+        delta: Above 0 and below 1.
+        epsilon: By the PLD accountant with Poisson sampling.
+    """
 
     delta: float
     epsilon: Epsilon
@@ -146,74 +244,87 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class RenyiCurve:
-    """Renyi differential privacy of the whole run, which composes by addition order by order."""
+    """Renyi differential privacy of the whole run, which composes by addition order by order.
+
+    Attributes:
+        orders: The orders, each above 1.
+        values: The Renyi divergence at each order.
+        use: How to compose with it, and why there is no single number of zCDP.
+    """
 
     orders: tuple[float, ...]
     values: tuple[Epsilon, ...]
+    use: str = (
+        "add the values of other runs on the same examples order by order, then convert to epsilon "
+        "and delta; no rho of zCDP is stated, because with Poisson sampling none holds at all "
+        "orders but that without amplification by sampling"
+    )
 
 
 @dataclass(frozen=True)
 class GaussianEvent:
-    """dp-accounting's GaussianDpEvent."""
+    """dp-accounting's GaussianDpEvent.
+
+    Attributes:
+        noise_multiplier: Sigma.
+        event: The class.
+    """
 
     noise_multiplier: float
-    event: str = "GaussianDpEvent"
+    event: Literal["GaussianDpEvent"] = "GaussianDpEvent"
 
 
 @dataclass(frozen=True)
 class PoissonSampledEvent:
-    """dp-accounting's PoissonSampledDpEvent."""
+    """dp-accounting's PoissonSampledDpEvent.
+
+    Attributes:
+        sampling_probability: q.
+        sampled: What happens to the sample.
+        event: The class.
+    """
 
     sampling_probability: float
     sampled: GaussianEvent
-    event: str = "PoissonSampledDpEvent"
+    event: Literal["PoissonSampledDpEvent"] = "PoissonSampledDpEvent"
 
 
 @dataclass(frozen=True)
 class SelfComposedEvent:
-    """dp-accounting's SelfComposedDpEvent."""
+    """dp-accounting's SelfComposedDpEvent.
+
+    Attributes:
+        count: How often.
+        repeated: What happens so often.
+        event: The class.
+    """
 
     count: int
     repeated: PoissonSampledEvent
-    event: str = "SelfComposedDpEvent"
+    event: Literal["SelfComposedDpEvent"] = "SelfComposedDpEvent"
 
 
 @dataclass(frozen=True)
 class ComposedEvent:
-    """dp-accounting's ComposedDpEvent: the whole run for any accountant."""
+    """dp-accounting's ComposedDpEvent: the whole run for any accountant.
+
+    Attributes:
+        events: One for each segment.
+        event: The class.
+    """
 
     events: tuple[SelfComposedEvent, ...]
-    event: str = "ComposedDpEvent"
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """What is known of accesses to the same examples other than this run."""
-
-    accounted: bool = False
-    statement: str = (
-        "not accounted: choosing hyper-parameters, the architecture or the best of several runs "
-        "with these examples costs privacy that is not in this epsilon"
-    )
-    other_accesses: str = (
-        "not accounted: earlier runs, exploration, statistics (also those of a normalisation) and "
-        "early stopping that used these examples, if there were any"
-    )
-
-
-@dataclass(frozen=True)
-class PreTraining:
-    """What the weights were before the first private update."""
-
-    data: str = (
-        "none declared: the weights before the first update are taken not to depend on these "
-        "examples"
-    )
+    event: Literal["ComposedDpEvent"] = "ComposedDpEvent"
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number that an evaluation gave."""
+    """One number that an evaluation gave.
+
+    Attributes:
+        name: Of the metric.
+        value: A finite number.
+    """
 
     name: str
     value: float
@@ -221,7 +332,29 @@ class Metric:
 
 @dataclass(frozen=True)
 class EvaluationMetrics:
-    """How good the released weights are."""
+    """How good the released weights are.
+
+    Attributes:
+        data: What was measured on; never training examples, whose metrics are not private.
+        metrics: The numbers.
+    """
 
     data: str
     metrics: tuple[Metric, ...]
+
+
+@dataclass(frozen=True)
+class EmpiricalAudit:
+    """What an attack on the training could prove: a lower bound of epsilon.
+
+    Attributes:
+        method: The attack.
+        canaries: How many examples were put in or left out for it.
+        epsilon_lower_bound: No smaller epsilon is possible, with the given confidence.
+        confidence: Above 0 and below 1.
+    """
+
+    method: str
+    canaries: int
+    epsilon_lower_bound: float
+    confidence: float

@@ -78,8 +78,8 @@ def _coverage(guarantee: PrivacyGuarantee) -> str:
     updates = "1 update that was" if executed == 1 else f"{executed:,} updates that were"
     return (
         f"It covers the {updates} executed with Poisson sampling, by PLD accounting; it does not "
-        "cover hyper-parameter tuning or other uses of the same data, and makes no claim for a "
-        f"person with more than one {guarantee.unit.unit}."
+        f"cover {_NOT_COVERED[guarantee.tuning.kind]}, and makes no claim for a person with more "
+        f"than one {guarantee.unit.unit}.{_DECLARATIONS[guarantee.tuning.kind]}"
     )
 
 
@@ -91,4 +91,14 @@ def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+_NOT_COVERED = {
+    "not accounted": "hyper-parameter tuning or other uses of the same data",
+    "none": "other uses of the same data",
+    "public": "other uses of the same data",
+}
+_DECLARATIONS = {
+    "not accounted": "",
+    "none": " The trainer declares, without proof, that nothing was tuned on this data.",
+    "public": " The trainer declares, without proof, that all tuning was done on public data.",
+}
 _RELATIONS = {"ADD_OR_REMOVE_ONE": "adding or removing one"}

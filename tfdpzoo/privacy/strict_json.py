@@ -16,14 +16,25 @@ import json
 import math
 import types
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from tfdpzoo.errors import InputError
 
 Epsilon = Annotated[float, "may be infinite"]
 """A privacy loss: 0 or more, possibly infinite."""
 
-_INFINITY = "infinity"
+INFINITY = "infinity"
+"""How an infinite privacy loss is written."""
+
 _Record = TypeVar("_Record")
 
 
@@ -57,7 +68,7 @@ def from_text(text: str | bytes) -> Any:
 def encode(record: Any) -> dict[str, Any]:
     """Turns a dataclass into JSON objects, in the order of its fields."""
     kind: Any = type(record)
-    hints = _hints(kind)
+    hints = types_of_fields(kind)
     return {name: _encode(getattr(record, name), hint) for name, hint in hints.items()}
 
 
@@ -74,7 +85,7 @@ def decode(record: Callable[..., _Record], value: Any, where: str = "") -> _Reco
     """
     if not isinstance(value, Mapping):
         raise _wrong_type(where, "an object", value)
-    hints = _hints(record)
+    hints = types_of_fields(record)
     prefix = f"{where}." if where else ""
     missing = [prefix + name for name in hints if name not in value]
     if missing:
@@ -88,7 +99,8 @@ def decode(record: Callable[..., _Record], value: Any, where: str = "") -> _Reco
 
 
 @functools.cache
-def _hints(record: Any) -> dict[str, Any]:
+def types_of_fields(record: Any) -> dict[str, Any]:
+    """Returns the types of a dataclass's fields by their names, in order."""
     hints = get_type_hints(record, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(record)}
 
@@ -96,14 +108,16 @@ def _hints(record: Any) -> dict[str, Any]:
 def _encode(value: Any, hint: Any) -> Any:
     if value is None:
         return None
-    if get_origin(hint) in _UNIONS:
-        return _encode(value, _inner(hint))
+    if get_origin(hint) in UNIONS:
+        return _encode(value, required_type(hint))
     if get_origin(hint) is tuple:
         return [_encode(item, get_args(hint)[0]) for item in value]
     if _is_record(hint):
         return encode(value)
+    if get_origin(hint) is Literal:
+        return value
     if hint == Epsilon and value == math.inf:
-        return _INFINITY
+        return INFINITY
     if hint == Epsilon or hint is float:
         number = float(value)
         if not math.isfinite(number):
@@ -113,8 +127,8 @@ def _encode(value: Any, hint: Any) -> Any:
 
 
 def _decode(hint: Any, value: Any, where: str) -> Any:
-    if get_origin(hint) in _UNIONS:
-        return None if value is None else _decode(_inner(hint), value, where)
+    if get_origin(hint) in UNIONS:
+        return None if value is None else _decode(required_type(hint), value, where)
     if get_origin(hint) is tuple:
         if not isinstance(value, list):
             raise _wrong_type(where, "a list", value)
@@ -122,8 +136,12 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
         return tuple(_decode(item, each, f"{where}[{i}]") for i, each in enumerate(value))
     if _is_record(hint):
         return decode(hint, value, where)
+    if get_origin(hint) is Literal:
+        if type(value) is not str or value not in get_args(hint):
+            raise _wrong_type(where, " or ".join(map(json.dumps, get_args(hint))), value)
+        return value
     if hint == Epsilon:
-        number = math.inf if value == _INFINITY else _number(value, where)
+        number = math.inf if value == INFINITY else _number(value, where)
         if number < 0:
             raise _wrong_type(where, "a number of 0 or more", value)
         return number
@@ -134,7 +152,7 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
     return value
 
 
-_UNIONS = (types.UnionType, Union)
+UNIONS = (types.UnionType, Union)
 _KINDS = {str: "a text", int: "a whole number", bool: "true or false"}
 
 
@@ -142,8 +160,8 @@ def _is_record(hint: Any) -> bool:
     return dataclasses.is_dataclass(hint)
 
 
-def _inner(hint: Any) -> Any:
-    """The type T of the hint `T | None`."""
+def required_type(hint: Any) -> Any:
+    """Returns the type T of the hint `T | None`."""
     return next(each for each in get_args(hint) if each is not type(None))
 
 

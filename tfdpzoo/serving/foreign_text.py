@@ -5,23 +5,14 @@ from __future__ import annotations
 _LONGEST_QUOTE = 200
 
 
-def printable(text: str) -> str:
-    r"""Returns foreign text on one line, without characters that cannot be seen.
-
-    Example:
-        >>> printable("a\nb\x1b[1m")
-        'a b [1m'
-    """
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
-
-
 def quoted(text: str) -> str:
-    r"""Returns foreign text as a part of a sentence: printable, not long, without a full stop.
+    r"""Returns foreign text as a part of a sentence: on one line, printable, and not long.
 
     Example:
-        >>> quoted("not\nfound. ")
-        'not found'
+        >>> quoted("not\nfound\x1b[1m. ")
+        'not found [1m'
     """
-    shown = printable(text)
+    shown = "".join(each if each.isprintable() else " " for each in text)
+    shown = " ".join(shown.split())
     shown = shown if len(shown) <= _LONGEST_QUOTE else f"{shown[:_LONGEST_QUOTE]}..."
     return shown.rstrip(". ")

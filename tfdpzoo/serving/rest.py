@@ -159,7 +159,7 @@ def ask_guarantee(
 
     Returns:
         The record's JSON, as the model gives it. It is not checked yet; see
-        `tfdpzoo.serving.answered_guarantee.check_answer`.
+        `tfdpzoo.verification.served.verify_answer`.
 
     Raises:
         InputError: The server does not answer in time, does not serve the model, or the model has
