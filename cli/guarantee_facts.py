@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
+from tfdpzoo.privacy.reservations import reservations
 from tfdpzoo.privacy.statement import round_up, scientific
 
 
@@ -35,6 +36,6 @@ def guarantee_rows(guarantee: PrivacyGuarantee) -> list[tuple[str, str]]:
         assumption = "" if result.assumption_holds else ", without amplification by sampling"
         rows.append((f"by {result.accountant}{assumption}", f"epsilon {round_up(result.epsilon)}"))
     rows += [("tuning", guarantee.tuning.statement), ("not covered", guarantee.setting.not_covered)]
-    rows += [("does not hold", weakness) for weakness in guarantee.weaknesses]
+    rows += [("weakens it", reservation) for reservation in reservations(guarantee)]
     rows.append(("weights", guarantee.provenance.weights_sha256 or "not named"))
     return rows

@@ -203,6 +203,8 @@ def test_an_honest_record_of_no_guarantee_does_not_hold(program, tmp_path):
     outcome = program("guarantee", "weak/1")
     assert outcome.code == 1
     assert outcome.out.startswith("Not a valid privacy guarantee. Reason: the seed was fixed.")
+    assert "weakens it" in outcome.out
+    assert "The guarantee is not valid: the seed was fixed." in outcome.out
     with rest_server(respond_with(weak.with_weights("0" * 64).to_json())) as url:
         served = program("guarantee", "--url", url, "--model", "small", "--json")
     found = json.loads(served.out)
