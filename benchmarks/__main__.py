@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from benchmarks import comparison, growth, inference, replicas
+from benchmarks import comparison, growth, inference, replicas, serving
 from benchmarks.driver import ROOT
 from benchmarks.models import MODELS
 from benchmarks.page import write_page
@@ -16,6 +16,7 @@ _BENCHMARKS = {
     "growth": growth.measure,
     "inference": inference.measure,
     "replicas": replicas.measure,
+    "serving": serving.measure,
 }
 
 

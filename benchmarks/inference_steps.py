@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,20 @@ def _plain_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 def _step(settings: StepSettings, model: keras.Model) -> TrainingStep:
     """Calls the signature that TensorFlow Serving calls."""
+    with exported_folder(model) as path:
+        loaded = tf.saved_model.load(str(path))
+    serve: Any = loaded.signatures["serving_default"]
+    images = tf.constant(settings.benchmarked_model.random_examples(settings.batch)[0])
+
+    def run() -> None:
+        serve(images=images)["logits"].numpy()
+
+    return TrainingStep(run, model.count_params())
+
+
+@contextlib.contextmanager
+def exported_folder(model: keras.Model) -> Iterator[Path]:
+    """Gives the folder of an exported version of a model, for the `with` block."""
     plan = PrivacyPlan.from_noise_multiplier(
         noise_multiplier=NOISE_MULTIPLIER,
         delta=1e-3,
@@ -62,12 +78,4 @@ def _step(settings: StepSettings, model: keras.Model) -> TrainingStep:
         clip_norm=CLIP_NORM,
     )
     with tempfile.TemporaryDirectory() as folder:
-        path = export(PrivateModel(model, plan), Path(folder) / "1")
-        loaded = tf.saved_model.load(str(path))
-    serve: Any = loaded.signatures["serving_default"]
-    images = tf.constant(settings.benchmarked_model.random_examples(settings.batch)[0])
-
-    def run() -> None:
-        serve(images=images)["logits"].numpy()
-
-    return TrainingStep(run, model.count_params())
+        yield export(PrivateModel(model, plan), Path(folder) / "1")

@@ -40,6 +40,19 @@ class Measurement:
         return statistics.median(self.seconds) if self.seconds else None
 
     @property
+    def slow_seconds(self) -> float | None:
+        """The 95th percentile of the steps; None with fewer than 20, which have none."""
+        if len(self.seconds) < 20:
+            return None
+        return statistics.quantiles(self.seconds, n=20, method="inclusive")[-1]
+
+    @property
+    def examples_a_second(self) -> float | None:
+        """The batch divided by the median of the steps; None without any."""
+        seconds = self.median_seconds
+        return self.batch / seconds if seconds else None
+
+    @property
     def milliseconds_an_example(self) -> float | None:
         """The median of the steps divided by the batch; None without any."""
         seconds = self.median_seconds

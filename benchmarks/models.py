@@ -1,4 +1,4 @@
-"""The models that are measured. Adding one is adding an entry to `MODELS`.
+"""The models that are measured. Adding one is adding an entry to `MODELS`, or to `SERVED_MODELS`.
 
 Nothing here imports a framework: every contender's process reads this with its own interpreter.
 """
@@ -111,3 +111,31 @@ MODELS = {
         ),
     )
 }
+
+SERVED_MODELS = {
+    model.name: model
+    for model in (
+        MODELS["smoothnet-w80d10"],
+        BenchmarkedModel(
+            "smoothnet-w40d10",
+            batch=64,
+            keras="tfdpzoo.zoo.smoothnet.architecture:smoothnet",
+            arguments={"width": 4.0, "depth": 1},
+            input_shape=(28, 28, 1),
+        ),
+        BenchmarkedModel(
+            "equivariant-resnet9-narrow",
+            batch=32,
+            keras="tfdpzoo.zoo.equivariant_resnet9.architecture:equivariant_resnet9",
+            arguments={
+                "group": "D4",
+                "restriction": "D2",
+                "layout": (6, 12, 24),
+                "activation": "relu",
+                "basis": "rings",
+            },
+        ),
+        MODELS["tanh-cnn"],
+    )
+}
+"""The models of the recipes for a processor: their inference is measured too."""

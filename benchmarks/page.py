@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from benchmarks.contenders import (
 from benchmarks.inference import EXPORTED, PLAIN
 from benchmarks.measurement import Measurement
 from benchmarks.models import MODELS
+from benchmarks.page_parts import measured_on, number, table
 from benchmarks.plots import draw_comparison, draw_growth
 from benchmarks.replicas import ALONE, SILENT
 from benchmarks.results import Section
+from benchmarks.serving_page import serving_section
 
 _HEAD = """\
 # Benchmarks
@@ -98,14 +100,14 @@ def _comparison(content: Mapping[str, Any], folder: Path) -> str:
     draw_comparison(section.models, folder / "benchmarks-comparison.png")
     parts = [_COMPARISON, _summary_table(section.models), _COMPARISON_PLOT]
     for model, rows in section.models.items():
-        parameters = _number(rows[0].parameters, ",")
+        parameters = number(rows[0].parameters, ",")
         parts.append(f"### {model}, {rows[0].batch} examples, {parameters} parameters\n")
         parts.append(_comparison_table(rows))
-    return "\n".join([*parts, _measured_on(section)])
+    return "\n".join([*parts, measured_on(section)])
 
 
 def _summary_table(models: Mapping[str, Sequence[Measurement]]) -> str:
-    return _table(
+    return table(
         [
             "our step",
             "parameters",
@@ -127,28 +129,28 @@ def _summary(model: str, rows: Mapping[str, Measurement]) -> list[str]:
     memory = ours.peak_mb / ordinary.peak_mb if ours.peak_mb and ordinary.peak_mb else None
     return [
         model,
-        _number(ours.parameters, ","),
+        number(ours.parameters, ","),
         f"{ours.batch:,}",
-        _number(ours.ratio_to(ordinary), ".2f"),
-        _number(memory, ".2f"),
-        _number(rows[TF_PRIVACY.name].ratio_to(ours), ".1f"),
-        f"{_number(ratio, '.1f')} {mode.partition(', ')[2]}".strip(),
-        _number(rows[JAX_PRIVACY.name].ratio_to(ours), ".1f"),
+        number(ours.ratio_to(ordinary), ".2f"),
+        number(memory, ".2f"),
+        number(rows[TF_PRIVACY.name].ratio_to(ours), ".1f"),
+        f"{number(ratio, '.1f')} {mode.partition(', ')[2]}".strip(),
+        number(rows[JAX_PRIVACY.name].ratio_to(ours), ".1f"),
     ]
 
 
 def _comparison_table(rows: Sequence[Measurement]) -> str:
     by_name = {row.contender: row for row in rows}
     frameworks = {each.name: each.framework for each in CONTENDERS}
-    return _table(
+    return table(
         ["", "step, s", "× ours", "× ordinary", "peak MB", "steps", "remark"],
         (
             [
                 row.contender,
-                _number(row.median_seconds, ".3g"),
-                _number(row.ratio_to(by_name[OURS.name]), ".2f"),
-                _number(row.ratio_to(by_name[NOT_PRIVATE[frameworks[row.contender]]]), ".2f"),
-                _number(row.peak_mb, ",.0f"),
+                number(row.median_seconds, ".3g"),
+                number(row.ratio_to(by_name[OURS.name]), ".2f"),
+                number(row.ratio_to(by_name[NOT_PRIVATE[frameworks[row.contender]]]), ".2f"),
+                number(row.peak_mb, ",.0f"),
                 str(len(row.seconds) or ""),
                 row.failure,
             ]
@@ -161,15 +163,15 @@ def _growth(content: Mapping[str, Any], folder: Path) -> str:
     section = Section.from_json(content)
     ((model, rows),) = section.models.items()
     draw_growth(rows, folder / "benchmarks-growth.png")
-    table = _table(
+    rows_table = table(
         [model, "batch", "step, s", "ms an example", "peak MB", "the images, MB", "remark"],
         (
             [
                 row.contender,
                 f"{row.batch:,}",
-                _number(row.median_seconds, ".3g"),
-                _number(row.milliseconds_an_example, ".2f"),
-                _number(row.peak_mb, ",.0f"),
+                number(row.median_seconds, ".3g"),
+                number(row.milliseconds_an_example, ".2f"),
+                number(row.peak_mb, ",.0f"),
                 f"{MODELS[model].megabytes(row.batch):,.1f}",
                 row.failure,
             ]
@@ -178,7 +180,13 @@ def _growth(content: Mapping[str, Any], folder: Path) -> str:
     )
     ours = [row for row in rows if row.contender == OURS.name]
     return "\n".join(
-        [_GROWTH, table, _time_verdict(ours), _memory_verdict(model, rows), _measured_on(section)]
+        [
+            _GROWTH,
+            rows_table,
+            _time_verdict(ours),
+            _memory_verdict(model, rows),
+            measured_on(section),
+        ]
     )
 
 
@@ -226,26 +234,26 @@ def _inference(content: Mapping[str, Any], folder: Path) -> str:
     by_batch: dict[int, dict[str, Measurement]] = {}
     for row in rows:
         by_batch.setdefault(row.batch, {})[row.contender] = row
-    table = _table(
+    rows_table = table(
         [model, "images", "exported, ms an image", "plain twin, ms an image", "ratio"],
         (
             [
                 "",
                 f"{batch:,}",
-                _number(pair[EXPORTED.name].milliseconds_an_example, ".3g"),
-                _number(pair[PLAIN.name].milliseconds_an_example, ".3g"),
-                _number(pair[EXPORTED.name].ratio_to(pair[PLAIN.name]), ".3f"),
+                number(pair[EXPORTED.name].milliseconds_an_example, ".3g"),
+                number(pair[PLAIN.name].milliseconds_an_example, ".3g"),
+                number(pair[EXPORTED.name].ratio_to(pair[PLAIN.name]), ".3f"),
             ]
             for batch, pair in by_batch.items()
         ),
     )
-    return "\n".join([_INFERENCE, table, _measured_on(section)])
+    return "\n".join([_INFERENCE, rows_table, measured_on(section)])
 
 
 def _replicas(content: Mapping[str, Any], folder: Path) -> str:
     del folder  # There is no picture.
     section = Section.from_json(content)
-    table = _table(
+    rows_table = table(
         ["model", "batch", "", "step, s", "updates a second", "× one device", "adding up, share"],
         (
             [model, f"{row.batch:,}", *_replicas_row(row, {r.contender: r for r in rows})]
@@ -263,7 +271,7 @@ def _replicas(content: Mapping[str, Any], folder: Path) -> str:
         gpus=scaling.GPUS_OF_A_MACHINE,
         fixed=scaling.FIXED_SECONDS * 1e3,
     )
-    return "\n".join([_REPLICAS, table, _measured_on(section), head, _estimates()])
+    return "\n".join([_REPLICAS, rows_table, measured_on(section), head, _estimates()])
 
 
 def _replicas_row(row: Measurement, rows: Mapping[str, Measurement]) -> list[str]:
@@ -275,10 +283,10 @@ def _replicas_row(row: Measurement, rows: Mapping[str, Measurement]) -> list[str
     share = 1 - silent / seconds if silent and row.contender != ALONE.name else None
     return [
         row.contender,
-        _number(seconds, ".3g"),
-        _number(1 / seconds, ".2f"),
-        _number(alone / seconds if alone else None, ".2f"),
-        _number(share, ".0%"),
+        number(seconds, ".3g"),
+        number(1 / seconds, ".2f"),
+        number(alone / seconds if alone else None, ".2f"),
+        number(share, ".0%"),
     ]
 
 
@@ -293,52 +301,22 @@ def _estimates() -> str:
                     workload.model,
                     f"{workload.batch:,}",
                     str(gpus),
-                    _number(found.computing * 1e3, ".1f"),
-                    _number(found.adding_up * 1e3, ".2f"),
-                    _number(found.fixed * 1e3, ".0f"),
-                    _number(1 / found.seconds, ".1f"),
-                    _number(on_one.seconds / found.seconds, ".1f"),
+                    number(found.computing * 1e3, ".1f"),
+                    number(found.adding_up * 1e3, ".2f"),
+                    number(found.fixed * 1e3, ".0f"),
+                    number(1 / found.seconds, ".1f"),
+                    number(on_one.seconds / found.seconds, ".1f"),
                 ]
             )
     head = ["model", "B", "n", "c B / n, ms", "a, ms", "f, ms", "updates a second", "× one GPU"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 SECTIONS: dict[str, Callable[[Mapping[str, Any], Path], str]] = {
     "comparison": _comparison,
     "growth": _growth,
     "inference": _inference,
+    "serving": serving_section,
     "replicas": _replicas,
 }
 """What makes the text of a section of the results, in the order of the page."""
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
-
-
-def _number(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)
-
-
-def _measured_on(section: Section) -> str:
-    """Says of each run where it was, and of which models, where there were several."""
-    runs: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for model in section.models:
-        runs.setdefault(tuple(section.measured_on[model].items()), []).append(model)
-    return "\n".join(
-        (f"{', '.join(models)}: " if len(runs) > 1 else "") + _facts(dict(run), section, models)
-        for run, models in runs.items()
-    )
-
-
-def _facts(measured_on: Mapping[str, str], section: Section, models: Iterable[str]) -> str:
-    rows = [row for model in models for row in section.models[model]]
-    versions = {name: version for row in rows for name, version in row.versions.items()}
-    facts = {
-        **measured_on,
-        "device": ", ".join(sorted({row.device for row in rows if row.device})),
-        "versions": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
-    }
-    return "; ".join(f"{name}: {fact}" for name, fact in facts.items()) + ".\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.models import MODELS, BenchmarkedModel
+from benchmarks.models import MODELS, SERVED_MODELS, BenchmarkedModel
 
 CLIP_NORM = 1.0
 NOISE_MULTIPLIER = 1.0
@@ -18,7 +18,7 @@ class StepSettings:
     """What a step computes.
 
     Attributes:
-        model: A name in `MODELS`.
+        model: A name in `MODELS` or `SERVED_MODELS`.
         batch: Examples in a step.
         chunk: How many of them our engine differentiates at once; None leaves it to the engine.
         jit: Whether XLA compiles a TensorFlow step: `"on"`, `"off"`, or `"auto"` for what the
@@ -33,7 +33,7 @@ class StepSettings:
     @property
     def benchmarked_model(self) -> BenchmarkedModel:
         """The entry of the model."""
-        return MODELS[self.model]
+        return (MODELS | SERVED_MODELS)[self.model]
 
 
 @dataclass(frozen=True)

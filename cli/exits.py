@@ -22,6 +22,7 @@ DOCUMENTATION = """\b
 Exit codes:
   0    all went well
   1    verify: the model or its guarantee was altered, or is too weak for --strict;
+       guarantee: the record does not verify, or says that no guarantee holds;
        doctor: there is a problem
   2    something in the input cannot be used
   70   an error of the program itself; --debug shows where

@@ -16,11 +16,14 @@ from tfdpzoo.cli.doctor import doctor
 from tfdpzoo.cli.evaluate import evaluate
 from tfdpzoo.cli.export import export
 from tfdpzoo.cli.gallery import gallery
+from tfdpzoo.cli.guarantee import guarantee
 from tfdpzoo.cli.list import list_models
 from tfdpzoo.cli.models import models
 from tfdpzoo.cli.plan import plan
+from tfdpzoo.cli.predict import predict
 from tfdpzoo.cli.register import register
 from tfdpzoo.cli.schema import schema
+from tfdpzoo.cli.serve_config import serve_config
 from tfdpzoo.cli.show import show
 from tfdpzoo.cli.sign import sign
 from tfdpzoo.cli.train import train
@@ -57,16 +60,19 @@ for command in (
     show,
     plan,
     verify,
+    guarantee,
     sign,
     evaluate,
     export,
-    schema,
-    card,
-    gallery,
-    doctor,
-    completion,
     register,
     models,
+    card,
+    gallery,
+    serve_config,
+    predict,
+    schema,
+    doctor,
+    completion,
 ):
     commands.add_command(command)
 

@@ -290,7 +290,26 @@ site = click.option(
     metavar="FOLDER",
     help="The site's folder. An earlier gallery there is replaced, nothing else ever is.",
 )
+url = click.option(
+    "--url", metavar="URL", help="A server's REST address, for example http://localhost:8501."
+)
+grpc_address = click.option(
+    "--grpc",
+    "grpc_address",
+    metavar="HOST:PORT",
+    help="A server's gRPC address instead, for example localhost:8500; needs `pip install "
+    "'tfdpzoo[serving]'`.",
+)
 served_model = click.option("--model", metavar="NAME", help="The model's name at the server.")
+served_version = click.option(
+    "--version",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Its version.  [default: the newest that the server has loaded]",
+)
+served_label = click.option(
+    "--label", metavar="LABEL", help="Its version by the server's label, such as an alias."
+)
 timeout = click.option(
     "--timeout",
     type=float,
@@ -298,4 +317,26 @@ timeout = click.option(
     default=30.0,
     show_default=True,
     help="How long each answer of the server may take.",
+)
+images_at_once = click.option(
+    "--batch-size",
+    type=int,
+    metavar="N",
+    default=32,
+    show_default=True,
+    help="How many images are sent at once; results do not depend on it.",
+)
+class_names = click.option(
+    "--classes",
+    metavar="FILE|REF",
+    help="Names of the classes: a JSON list, a file with one name a line, or a registered model "
+    "that has them.  [default: class numbers]",
+)
+configuration_file = click.option(
+    "--out",
+    type=_PATH,
+    default=Path("models.config"),
+    show_default=True,
+    metavar="FILE",
+    help="Where the configuration goes; only a file of this command is replaced.",
 )

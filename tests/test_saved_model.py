@@ -67,6 +67,8 @@ def test_signatures_have_the_promised_names_and_types(loaded):
         "probabilities": tf.float32,
     }
     assert loaded.signatures["privacy_guarantee"].structured_input_signature == ((), {})
+    _, requests = loaded.signatures["privacy_guarantee_rest"].structured_input_signature
+    assert requests == {"requests": tf.TensorSpec([None], tf.string, name="requests")}
 
 
 def test_the_record_is_in_the_graph_and_in_the_folder(private, exported, loaded):
@@ -74,6 +76,8 @@ def test_the_record_is_in_the_graph_and_in_the_folder(private, exported, loaded)
     written = json.loads((exported / "assets.extra" / "privacy.json").read_text())
     files = written.pop("files")
     assert json.loads(answered) == written
+    by_rest = loaded.signatures["privacy_guarantee_rest"](requests=tf.constant(["", "any"]))
+    assert by_rest["json"].numpy().tolist() == [answered.encode()] * 2
     guarantee = PrivacyGuarantee.from_json(answered)
     assert guarantee.claim == private.guarantee().claim
     assert len(guarantee.provenance.weights_sha256) == 64

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tfdpzoo.dpsgd.model import PrivateModel
 
 _HALVES = ("bfloat16", "float16")
+_REQUESTS = tf.TensorSpec([None], tf.string, name="requests")
 
 __all__ = ["check_destination", "export", "next_version"]
 
@@ -45,10 +46,11 @@ def export(
     The signature `serving_default` takes `images` (float32, `[batch, height, width, channels]`, raw
     pixels from 0 to 255, at least one image: TensorFlow's convolutions give none a wrong shape) and
     returns `logits` and `probabilities` in float32, whatever precision trained. The signature
-    `privacy_guarantee` takes nothing and returns `json`, the record. The folder's
-    `assets.extra/privacy.json` holds the same record and the digests of the files, and
-    `assets.extra/model.json` what a model card needs. The result needs TensorFlow alone: neither
-    Keras nor tfdpzoo.
+    `privacy_guarantee` takes nothing and returns `json`, the record. TensorFlow Serving's REST API
+    cannot call a signature without inputs, so `privacy_guarantee_rest` takes `requests`, any texts,
+    and returns the same record for each of them. The folder's `assets.extra/privacy.json` holds it
+    too, with the digests of the files, and `assets.extra/model.json` what a model card needs. The
+    result needs TensorFlow alone: neither Keras nor tfdpzoo.
 
     Filters that a layer makes of fewer numbers are written as they are used, so that a group
     convolution is served at the speed of a plain one.
@@ -123,14 +125,20 @@ class _ServedModel(tf.Module):
         def privacy_guarantee() -> dict[str, tf.Tensor]:
             return {"json": tf.constant(record)}
 
+        @tf.function(input_signature=[_REQUESTS], autograph=False)
+        def privacy_guarantee_rest(requests: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"json": tf.fill(tf.shape(requests), record)}
+
         self.serve = serve
         self.privacy_guarantee = privacy_guarantee
+        self.privacy_guarantee_rest = privacy_guarantee_rest
         self.classes = self._traced_classes()
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         return {
             "serving_default": self.serve.get_concrete_function(),
             "privacy_guarantee": self.privacy_guarantee.get_concrete_function(),
+            "privacy_guarantee_rest": self.privacy_guarantee_rest.get_concrete_function(),
         }
 
     def _traced_classes(self) -> int:

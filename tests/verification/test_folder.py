@@ -210,6 +210,25 @@ def test_a_record_that_the_graph_does_not_have_is_found(copy, exported):
     assert "but the model itself answers None" in problem
 
 
+def test_another_answer_over_rest_is_found(copy, exported):
+    """The record's signature is intact; the one that REST can call claims something else."""
+
+    class Lying(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="requests")])
+        def answer(self, requests):
+            return {"json": tf.fill(tf.shape(requests), "epsilon = 0")}
+
+    loaded, lying = tf.saved_model.load(str(exported)), Lying()
+    lying.weights = loaded.weights
+    honest = loaded.signatures["privacy_guarantee"]
+    signatures = {"privacy_guarantee": honest, "privacy_guarantee_rest": lying.answer}
+    tf.saved_model.save(lying, str(copy), signatures=signatures)
+    restate(copy, verify(exported).guarantee)
+    assert only_problem(copy) == (
+        "The model does not answer with its privacy record: over REST it answers with another one."
+    )
+
+
 def test_a_foreign_saved_model_is_found(copy, exported):
     """A graph without the signature, with digests that fit."""
     module = tf.Module()

@@ -15,7 +15,7 @@ from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.signature import new_key, read_public_key
 from tfdpzoo.verification import verify
-from tfdpzoo.verification.served import ServedAddress
+from tfdpzoo.verification.served import ServedAddress, verify_answer
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +150,9 @@ def test_addresses_that_cannot_be_are_refused(address: str, model: str | None, r
 def test_a_folder_has_no_name_on_a_server(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--model digits is for the address of a server"):
         verify(tmp_path, model="digits")
+
+
+def test_an_answer_that_came_another_way_is_checked_alike(guarantee: PrivacyGuarantee) -> None:
+    report = verify_answer("the gRPC server", guarantee.to_json())
+    assert (report.ok, report.subject, report.files_checked) == (True, "the gRPC server", False)
+    assert not verify_answer("it", guarantee.to_json().replace("2.38", "0.38")).ok

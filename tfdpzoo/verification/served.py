@@ -107,12 +107,32 @@ def verify_served(
     from tfdpzoo.serving.rest import ask_guarantee
 
     text = ask_guarantee(served.url, served.name, served.version, timeout)
+    return verify_answer(str(served), text, key)
+
+
+def verify_answer(
+    subject: str, text: str, key: Ed25519PublicKey | None = None
+) -> VerificationReport:
+    """Checks what a served model answered, however it was asked.
+
+    Args:
+        subject: Who answered, for people.
+        text: The record's JSON, from anywhere.
+        key: Whose signature is demanded; an answer has none.
+
+    Returns:
+        The report, whose `files_checked` is False.
+
+    Example:
+        >>> verify_answer("the server", "{}").problems
+        ('The privacy record lacks the field sentence, a text.',)
+    """
     epsilon = None
     try:
         fields = strict_json.from_text(text)
         guarantee = PrivacyGuarantee.from_fields(fields)
     except InputError as error:
-        return _report(served, (str(error),), None, None)
+        return _report(subject, (str(error),), None, None)
     problems = list(
         form_problems("The served record", fields, guarantee, canonical=text == guarantee.to_json())
     )
@@ -122,15 +142,15 @@ def verify_served(
         )
     if not problems:
         epsilon, problems = check_arithmetic(guarantee)
-    return _report(served, tuple(problems), guarantee, epsilon)
+    return _report(subject, tuple(problems), guarantee, epsilon)
 
 
 def _report(
-    served: ServedAddress,
+    subject: str,
     problems: tuple[str, ...],
     guarantee: PrivacyGuarantee | None,
     epsilon: float | None,
 ) -> VerificationReport:
     return VerificationReport(
-        str(served), None, not problems, problems, guarantee, epsilon, files_checked=False
+        subject, None, not problems, problems, guarantee, epsilon, files_checked=False
     )
