@@ -56,8 +56,9 @@ def guarantee(
     """Say what a model guarantees, in words.
 
     TARGET is a model's or version's folder, NAME, NAME:VERSION or NAME@ALIAS of a registered one,
-    or a file that `tfdpzoo export` wrote (.keras, .onnx, .tflite). With --url or --grpc the served model is asked for its own guarantee instead, which is
-    checked as far as that is possible without its weights. Exits with 1 if no guarantee holds.
+    or a file that `tfdpzoo export` wrote (.keras, .onnx, .tflite). With --url or --grpc the served
+    model is asked for its own guarantee instead, which is checked as far as that is possible
+    without its weights. Exits with 1 if no guarantee holds.
     """
     at_server = (url, grpc_address, model, version, label)
     if target is not None:
