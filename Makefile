@@ -11,7 +11,7 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow faults bench clean
+.PHONY: help demo test test-slow faults bench docs clean
 
 help:
 	@echo "make demo       install into $(VENV), train a private model on small images, verify it"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-slow  run the tests that train for minutes"
 	@echo "make faults     kill, fill and damage real trainings, print what became of them"
 	@echo "make bench      measure training steps beside TF-Privacy, Opacus and JAX-Privacy, write docs/benchmarks.md"
+	@echo "make docs       build the documentation into site/, for reading without a server: site/index.html"
 	@echo "make clean      remove $(VENV) and everything that was generated, except models and runs"
 
 demo: $(INSTALLED)
@@ -40,6 +41,10 @@ faults: $(INSTALLED)
 bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks
 
+docs: $(INSTALLED)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The documentation is in site/index.html."
+
 # An environment that is there already is kept if its Python and its pip can be used.
 # What find_python.sh prints is a path or the sentence to stop with.
 $(INSTALLED): pyproject.toml setup.py constraints.txt
@@ -52,5 +57,5 @@ $(INSTALLED): pyproject.toml setup.py constraints.txt
 	@touch $@
 
 clean:
-	@rm -rf $(VENV) .bench-env build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .bench-env build dist site *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find tfdpzoo zoo cli benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

@@ -11,22 +11,26 @@ from tfdpzoo.cli import options
 from tfdpzoo.cli.console import facts, open_console, print_json, say
 from tfdpzoo.errors import InputError
 from tfdpzoo.memory import parse_memory
+from tfdpzoo.registry.location import locate
 
 _EXAMPLES = """\b
-Example:
-  tfdpzoo evaluate saved_models/smoothnet-digits --dataset digits
+Examples:
+  tfdpzoo evaluate smoothnet-digits@champion --dataset digits
+  tfdpzoo evaluate saved_models/smoothnet-digits/1 --dataset digits
 """
 
 
 @click.command(epilog=_EXAMPLES)
-@options.saved_model
+@options.reference
+@options.models
 @options.dataset
 @options.data_dir
 @options.image_size
 @options.memory_limit
 @options.as_json
 def evaluate(
-    path: Path,
+    reference: str,
+    models: Path,
     dataset: str | None,
     data_dir: Path | None,
     image_size: int | None,
@@ -35,14 +39,13 @@ def evaluate(
 ) -> None:
     """Measure a model on the test images of a data set.
 
-    PATH is a version's folder, or a model's folder, of which the newest version is taken.
+    REFERENCE is a registered model, as NAME (its newest version), NAME:VERSION or NAME@ALIAS, or
+    the path of a model or of one of its versions.
     """
     if dataset is None:
         raise InputError("Give --dataset, whose test images the model is measured on.")
     limit = None if memory_limit is None else parse_memory(memory_limit)
-    from tfdpzoo.version_folder import find_version
-
-    folder = find_version(path)
+    folder = locate(reference, models)
     from tfdpzoo.cli.tensorflow_startup import start_tensorflow
 
     start_tensorflow()

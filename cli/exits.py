@@ -12,6 +12,7 @@ from tfdpzoo.errors import InputError
 
 OK = 0
 NOT_VERIFIED = 1
+PROBLEM_FOUND = 1
 BAD_INPUT = 2
 UNEXPECTED = 70
 STOPPED = 130
@@ -21,10 +22,12 @@ DOCUMENTATION = """\b
 Exit codes:
   0    all went well
   1    verify: the model or its guarantee was altered, or is too weak for --strict;
-       guarantee: the record does not verify, or says that no guarantee holds
+       guarantee: the record does not verify, or says that no guarantee holds;
+       doctor: there is a problem
   2    something in the input cannot be used
   70   an error of the program itself; --debug shows where
   130  stopped by Ctrl-C
+  141  nobody reads the output any more
   143  stopped by SIGTERM
 """
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from tfdpzoo import data
 from tfdpzoo.checkpoint import CheckpointFolder
 from tfdpzoo.cli.console import busy, say
+from tfdpzoo.cli.model_of_run import model_of_run
 from tfdpzoo.cluster import Cluster, tell_all
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
@@ -84,7 +85,7 @@ def follow_training(
     job = prepare(
         recipe,
         dataset,
-        catalog.entry(recipe.model).build,
+        catalog.entry(model_of_run(folder, record, recipe)).build,
         plan=record.plan,
         engine=record.engine,
         initialization_seed=record.initialization_seed,

@@ -36,7 +36,7 @@ _RECORDED = "This is what the record says; `tfdpzoo verify` checks whether the m
 @options.served_version
 @options.served_label
 @options.timeout
-@options.models_folder
+@options.models
 @options.as_json
 @click.pass_context
 def guarantee(

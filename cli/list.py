@@ -1,4 +1,4 @@
-"""`tfdpzoo list`: the models and their recipes."""
+"""`tfdpzoo list`: the architectures and their recipes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from tfdpzoo.cli import options
-from tfdpzoo.cli.console import columns, open_console, print_json
-from tfdpzoo.recipe import Recipe
+from tfdpzoo.cli.console import columns, open_console, print_json, say
 from tfdpzoo.zoo import catalog
 
 _EXAMPLES = """\b
@@ -20,8 +19,16 @@ Example:
 @click.command("list", epilog=_EXAMPLES)
 @options.as_json
 def list_models(as_json: bool) -> None:
-    """List the models and their recipes."""
-    models = [_describe(catalog.entry(name)) for name in catalog.names()]
+    """List the architectures and their recipes.
+
+    These are the models that `tfdpzoo train` can train, of the zoo and of installed packages; a
+    file of yours is one as well, see `tfdpzoo train --help`. `tfdpzoo models list` lists the
+    trained ones.
+    """
+    entries, notes = catalog.survey()
+    for note in notes:
+        say(open_console(stderr=True), note, style="yellow")
+    models = [_describe(entry) for entry in entries]
     if as_json:
         print_json(models)
         return
@@ -29,11 +36,15 @@ def list_models(as_json: bool) -> None:
     for described in models:
         console.print(f"{described['name']}: {described['description']}", style="bold")
         console.print(_recipes_table(described))
-    console.print("\n`tfdpzoo show MODEL` says more about one of them.", style="dim")
+    console.print(
+        "\n`tfdpzoo show MODEL` says more about one of them; `tfdpzoo models list` lists what was "
+        "trained.",
+        style="dim",
+    )
 
 
 def _describe(entry: catalog.ZooEntry) -> dict[str, Any]:
-    recipes = [Recipe.from_toml(path) for path in entry.recipes.values()]
+    recipes = [entry.read_recipe(path) for path in entry.recipes.values()]
     return {
         "name": entry.name,
         "description": entry.description,

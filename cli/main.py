@@ -10,17 +10,25 @@ from collections.abc import Sequence
 import click
 
 from tfdpzoo.cli import exits
+from tfdpzoo.cli.card import card
+from tfdpzoo.cli.completion import answer, completion
+from tfdpzoo.cli.doctor import doctor
 from tfdpzoo.cli.evaluate import evaluate
+from tfdpzoo.cli.export import export
+from tfdpzoo.cli.gallery import gallery
 from tfdpzoo.cli.guarantee import guarantee
 from tfdpzoo.cli.list import list_models
+from tfdpzoo.cli.models import models
 from tfdpzoo.cli.plan import plan
 from tfdpzoo.cli.predict import predict
+from tfdpzoo.cli.register import register
 from tfdpzoo.cli.schema import schema
 from tfdpzoo.cli.serve_config import serve_config
 from tfdpzoo.cli.show import show
 from tfdpzoo.cli.sign import sign
 from tfdpzoo.cli.train import train
 from tfdpzoo.cli.verify import verify
+from tfdpzoo.errors import InputError
 
 _EXAMPLES = """\b
 Examples:
@@ -55,7 +63,14 @@ for command in (
     guarantee,
     sign,
     evaluate,
+    export,
     schema,
+    card,
+    gallery,
+    doctor,
+    completion,
+    register,
+    models,
     serve_config,
     predict,
 ):
@@ -68,9 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What was typed after the program's name; by default that of this process.
     """
+    answered = answer(commands)
+    if answered is not None:
+        return answered
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = bool(os.environ.get(exits.DEBUG_VARIABLE))
     try:
+        _require_posix(sys.platform)
         with commands.make_context("tfdpzoo", list(arguments)) as context:
             debug = debug or context.params["debug"]
             context.obj = shlex.join(["tfdpzoo", *arguments])
@@ -78,6 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         return exits.exit_code_of(error, debug=debug)
     return exits.OK
+
+
+def _require_posix(platform: str) -> None:
+    if platform == "win32":
+        raise InputError(
+            "tfdpzoo does not run on Windows itself; install WSL 2 (`wsl --install`) and use it in "
+            "there."
+        )
 
 
 if __name__ == "__main__":

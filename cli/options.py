@@ -6,29 +6,59 @@ from pathlib import Path
 
 import click
 
+from tfdpzoo.cli import suggestions
+from tfdpzoo.conversion.formats import FORMATS
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.dpsgd.execution import ENGINES
 from tfdpzoo.privacy.accesses import DECLARATIONS
+from tfdpzoo.registry.location import SAVED_MODELS
 
 _PATH = click.Path(path_type=Path)
 _LARGEST_SEED = 2**32 - 1
 
-model = click.argument("model")
-model_or_none = click.argument("model", required=False)
-saved_model = click.argument("path", type=_PATH)
-target = click.argument("target")
-target_or_none = click.argument("target", required=False)
+model = click.argument("model", shell_complete=suggestions.models)
+model_or_none = click.argument("model", required=False, shell_complete=suggestions.models)
+saved_model = click.argument("path", type=_PATH, shell_complete=suggestions.registered_models)
+target = click.argument("target", shell_complete=suggestions.registered_models)
+target_or_none = click.argument(
+    "target", required=False, shell_complete=suggestions.registered_models
+)
+
+model_or_run = click.argument("source", metavar="RUN|NAME")
+references = click.argument(
+    "references",
+    nargs=-1,
+    metavar="[REF]...",
+    shell_complete=suggestions.registered_models,
+)
+reference = click.argument("reference", shell_complete=suggestions.registered_models)
+models = click.option(
+    "--models",
+    type=_PATH,
+    default=SAVED_MODELS,
+    show_default=True,
+    metavar="FOLDER",
+    help="The folder of registered models, as NAME/VERSION.",
+)
+alias = click.option(
+    "--alias",
+    metavar="ALIAS",
+    help="Let the new version go by this name from now on, such as champion.",
+)
+yes = click.option("--yes", is_flag=True, help="Do not ask before.")
 
 recipe = click.option(
     "--recipe",
     "recipe_name",
     metavar="NAME|FILE",
+    shell_complete=suggestions.recipes,
     help="A recipe of the model, or the path of a .toml file.  [default: the one named like "
     "--dataset, or else the paper's]",
 )
 dataset = click.option(
     "--dataset",
     metavar="NAME|PATH",
+    shell_complete=suggestions.datasets,
     help="digits, cifar10, mnist, fashion_mnist, imagenette; a folder "
     "{train,test}/CLASS/*.jpg|png; or an .npz file.",
 )
@@ -216,13 +246,55 @@ patience = click.option(
     help="Stop after so many updates in a row that leave the model without a finite loss.",
 )
 
-models_folder = click.option(
-    "--models",
+export_format = click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(FORMATS),
+    required=True,
+    help="saved_model is a copy; onnx and tflite need the extra tfdpzoo[convert].",
+)
+export_out = click.option(
+    "--out",
+    "path",
     type=_PATH,
-    default=Path("saved_models"),
+    metavar="PATH",
+    help="The file to write, or the version's folder for saved_model. Nothing is ever "
+    "overwritten.  [default: exported/NAME-VERSION.ENDING]",
+)
+images_per_call = click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    metavar="B",
+    help="With --format tflite: how many images a call takes, which is fixed.  [default: 1]",
+)
+card_format = click.option(
+    "--format",
+    "card_format",
+    type=click.Choice(("markdown", "html")),
+    default="markdown",
+    show_default=True,
+    help="A folder with README.md and pictures, as model hubs take it, or one HTML file.",
+)
+licence = click.option(
+    "--license",
+    "licence",
+    metavar="ID",
+    help="The model's licence in the front matter, such as apache-2.0.  [default: unknown]",
+)
+card_out = click.option(
+    "--out",
+    type=_PATH,
+    metavar="PATH",
+    help="The folder or file to write; nothing is ever overwritten.  [default: "
+    "NAME-VERSION-card or NAME-VERSION-card.html]",
+)
+site = click.option(
+    "--out",
+    type=_PATH,
+    default=Path("site"),
     show_default=True,
     metavar="FOLDER",
-    help="The folder of registered models.",
+    help="The site's folder. An earlier gallery there is replaced, nothing else ever is.",
 )
 url = click.option(
     "--url", metavar="URL", help="A server's REST address, for example http://localhost:8501."

@@ -8,6 +8,7 @@ import click
 
 from tfdpzoo.cli import options
 from tfdpzoo.cli.console import facts, open_console, print_json
+from tfdpzoo.cli.model_notes import tell_note_on
 from tfdpzoo.errors import InputError
 from tfdpzoo.zoo import catalog
 
@@ -23,7 +24,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("model", required=False)
+@options.model_or_none
 @options.recipe
 @options.dataset
 @options.epsilon
@@ -44,10 +45,12 @@ def plan(
 ) -> None:
     """Say what noise an epsilon takes, or what epsilon a noise gives.
 
-    Nothing is trained. With a MODEL, what is not given comes from its recipe.
+    Nothing is trained. With a MODEL, what is not given comes from its recipe. A MODEL is one of
+    `tfdpzoo list`, or path/to/file.py:build.
     """
     settings = {name: value for name, value in given.items() if value is not None}
     if model is not None:
+        tell_note_on(model)
         settings = _with_recipe(settings, model, recipe_name, dataset)
     elif recipe_name is not None or dataset is not None:
         raise InputError("--recipe and --dataset belong to a MODEL; name it first.")

@@ -29,7 +29,7 @@ Examples:
 @options.class_names
 @options.images_at_once
 @options.timeout
-@options.models_folder
+@options.models
 @options.as_json
 def predict(
     images: tuple[Path, ...],

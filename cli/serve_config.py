@@ -17,8 +17,8 @@ Examples:
 
 
 @click.command("serve-config", epilog=_EXAMPLES)
-@click.argument("references", nargs=-1, metavar="[REF]...")
-@options.models_folder
+@options.references
+@options.models
 @options.configuration_file
 @options.as_json
 def serve_config(references: tuple[str, ...], models: Path, out: Path, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import click
 
 from tfdpzoo.cli import options
 from tfdpzoo.cli.console import columns, facts, open_console, print_json, say
+from tfdpzoo.cli.model_notes import tell_note_on
 from tfdpzoo.recipe import Recipe
 from tfdpzoo.zoo import catalog
 
@@ -23,6 +24,7 @@ _EXAMPLES = """\b
 Examples:
   tfdpzoo show smoothnet
   tfdpzoo show smoothnet --recipe mnist
+  tfdpzoo show nets/my_net.py:build
 """
 
 
@@ -31,7 +33,12 @@ Examples:
 @options.recipe
 @options.as_json
 def show(model: str, recipe_name: str | None, as_json: bool) -> None:
-    """Show a model's layers and where its recipes' numbers come from."""
+    """Show an architecture's layers and where its recipes' numbers come from.
+
+    MODEL is one of `tfdpzoo list`, or path/to/file.py:build for a network of your own. Trained
+    models are shown by `tfdpzoo models show`.
+    """
+    tell_note_on(model)
     entry = catalog.entry(model)
     recipe = catalog.recipe(model, recipe_name)
     from tfdpzoo.cli.tensorflow_startup import start_tensorflow
@@ -39,6 +46,7 @@ def show(model: str, recipe_name: str | None, as_json: bool) -> None:
     start_tensorflow()
     input_shape, classes = _size(recipe)
     network = entry.build(input_shape=input_shape, classes=classes, **recipe.architecture)
+    _let_build(network, input_shape)
     if as_json:
         print_json(_fields(entry, recipe, network))
         return
@@ -46,11 +54,20 @@ def show(model: str, recipe_name: str | None, as_json: bool) -> None:
     _print_model(console, entry, recipe, network)
     _print_recipe(console, entry, recipe)
     others = [name for name in entry.recipes if name != recipe.name]
-    say(
-        console,
-        f"\nOther recipes, for `tfdpzoo show {model} --recipe NAME`: {', '.join(others)}.",
-        style="dim",
-    )
+    if others:
+        say(
+            console,
+            f"\nOther recipes, for `tfdpzoo show {model} --recipe NAME`: {', '.join(others)}.",
+            style="dim",
+        )
+
+
+def _let_build(network: keras.Model, input_shape: tuple[int, int, int]) -> None:
+    """A model that is a class of its own may have no weights before it has seen an image."""
+    import keras
+
+    if not network.built:
+        network(keras.Input(input_shape))
 
 
 def _size(recipe: Recipe) -> tuple[tuple[int, int, int], int]:
@@ -87,23 +104,32 @@ def _layers(network: keras.Model) -> list[dict[str, Any]]:
         {
             "name": layer.name,
             "type": type(layer).__name__,
-            "output_shape": list(layer.output.shape[1:]),
+            "output_shape": _output_shape(layer),
             "parameters": layer.count_params(),
         }
         for layer in network.layers
     ]
 
 
+def _output_shape(layer: keras.Layer) -> list[int]:
+    """Empty where it is not known, as in a model that is a class of its own."""
+    try:
+        return list(layer.output.shape[1:])
+    except (AttributeError, ValueError):
+        return []
+
+
 def _fields(entry: catalog.ZooEntry, recipe: Recipe, network: keras.Model) -> dict[str, Any]:
-    recipes = [Recipe.from_toml(path) for path in entry.recipes.values()]
+    size = _size(recipe)
+    recipes = [entry.read_recipe(path) for path in entry.recipes.values()]
     return {
         "name": entry.name,
         "description": entry.description,
         "paper": entry.paper,
-        "card": str(entry.card),
+        "card": None if entry.card is None else str(entry.card),
         "recipe": recipe.name,
-        "input_shape": list(network.input_shape[1:]),
-        "classes": network.output_shape[-1],
+        "input_shape": list(size[0]),
+        "classes": size[1],
         "parameters": network.count_params(),
         "layers": _layers(network),
         "recipes": {
@@ -120,13 +146,14 @@ def _fields(entry: catalog.ZooEntry, recipe: Recipe, network: keras.Model) -> di
 def _print_model(
     console: Console, entry: catalog.ZooEntry, recipe: Recipe, network: keras.Model
 ) -> None:
+    input_shape, classes = _size(recipe)
     rows = [
-        ("paper", entry.paper),
-        ("card", str(entry.card)),
+        *([("paper", entry.paper)] if entry.paper else []),
+        *([("card", str(entry.card))] if entry.card else []),
         (
             "network",
             f"{network.count_params():,} parameters for images of "
-            f"{_times(network.input_shape[1:])} and {network.output_shape[-1]} classes "
+            f"{_times(input_shape)} and {classes} classes "
             f"(recipe {recipe.name})",
         ),
     ]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfdpzoo.cli.console import busy, open_console
+from tfdpzoo.errors import InputError
 
 _NVIDIA_DRIVER = Path("/dev/nvidiactl")
 _NO_GPU = (
@@ -31,7 +32,7 @@ def start_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    with busy(open_console(), "starting TensorFlow"), _stderr_aside():
+    with busy(open_console(), "starting TensorFlow"), stderr_aside():
         import tensorflow as tf
 
         if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3":
@@ -43,8 +44,12 @@ def start_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def _stderr_aside() -> Iterator[None]:
-    """Leads file descriptor 2 into a file, for what is written before the log is set up."""
+def stderr_aside() -> Iterator[None]:
+    """Leads file descriptor 2 into a file in a `with` block, and shows the file if that fails.
+
+    For what is written past Python's log, or before it is set up. Beside an `InputError`, which
+    says itself what is wrong, and after Ctrl-C it is not shown.
+    """
     try:
         sys.stderr.flush()
         real = os.dup(2)
@@ -56,7 +61,9 @@ def _stderr_aside() -> Iterator[None]:
         os.dup2(said.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except InputError:
+            raise
+        except Exception:
             os.dup2(real, 2)
             said.seek(0)
             sys.stderr.write(said.read().decode(errors="replace"))

@@ -14,14 +14,16 @@ from click.core import ParameterSource
 
 from tfdpzoo.checkpoint_interval import DEFAULT_INTERVAL, CheckpointInterval
 from tfdpzoo.cli import options
+from tfdpzoo.cli.model_notes import tell_note_on
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.errors import InputError
 from tfdpzoo.memory import parse_memory
 from tfdpzoo.overrides import parse_assignments
 from tfdpzoo.recipe import Recipe
+from tfdpzoo.registry.location import SAVED_MODELS
+from tfdpzoo.registry.reference import require_name
 from tfdpzoo.zoo import catalog
 
-_SAVED_MODELS = Path("saved_models")
 _DECIDED_BY_THE_RUN = frozenset(
     {
         *("model", "delta", "dataset", "image_size", "recipe_name", "assignments", "engine"),
@@ -35,6 +37,7 @@ class TrainingOrder:
     """What was asked for, checked as far as it can be without data.
 
     Attributes:
+        model: The model's name, or `path/to/file.py:function`.
         recipe: With all that was typed in it.
         destination: The version's folder; None for a run without privacy.
         runs: The folder of all runs.
@@ -52,8 +55,10 @@ class TrainingOrder:
         keep_checkpoints: How many are kept.
         patience: After how many updates in a row without a finite loss the run stops.
         memory_limit: As `tfdpzoo.data.load` takes it.
+        alias: What the new version is to be called; None for no alias.
     """
 
+    model: str
     recipe: Recipe
     destination: Path | None
     runs: Path
@@ -71,6 +76,7 @@ class TrainingOrder:
     keep_checkpoints: int = 2
     patience: int = 10
     memory_limit: int | None = None
+    alias: str | None = None
 
     @property
     def private(self) -> bool:
@@ -91,6 +97,7 @@ class ResumeOrder:
         replicas: How many now; None for as many as then.
         memory_limit: How many bytes images may take now; None for what the run was given before.
         record: The table of results to append to.
+        alias: What the new version is to be called; None for no alias.
         as_json: Whether stdout is for JSON.
         command: What was typed.
         checkpoint_every: The interval between checkpoints.
@@ -106,6 +113,7 @@ class ResumeOrder:
     replicas: int | None
     memory_limit: int | None
     record: Path | None
+    alias: str | None
     as_json: bool
     command: str
     checkpoint_every: CheckpointInterval
@@ -118,6 +126,7 @@ Examples:
   tfdpzoo train smoothnet --epsilon 7 --dataset digits
   tfdpzoo train smoothnet --epsilon 7 --recipe cifar10-cpu --data-dir ~/tensorflow_datasets
   tfdpzoo train smoothnet --epsilon 3 --dataset mnist --set privacy.epochs=10
+  tfdpzoo train nets/my_net.py:build --epsilon 7 --dataset digits --alias champion
   tfdpzoo train --resume runs/smoothnet-mnist-20261125-120000
 """
 
@@ -139,6 +148,7 @@ Examples:
 @options.out
 @options.runs
 @options.record
+@options.alias
 @options.no_dp
 @options.insecure_seed
 @options.tuning
@@ -167,6 +177,7 @@ def train(
     out: Path | None,
     runs: Path,
     record: Path | None,
+    alias: str | None,
     no_dp: bool,
     insecure_seed: int | None,
     tuning: str | None,
@@ -181,12 +192,18 @@ def train(
 
     The recipe says everything that is not given here; without one it is the paper's. The plan is
     printed before training begins. The result is a SavedModel, and inside it lies the privacy loss,
-    computed from the updates that were executed; `tfdpzoo verify` checks it.
+    computed from the updates that were executed; `tfdpzoo verify` checks it, and `tfdpzoo models`
+    looks into all that were saved.
+
+    MODEL is one of `tfdpzoo list`, or path/to/file.py:build for a network of your own, with a
+    function build(*, input_shape, classes, **arguments) that returns a keras.Model.
 
     Ctrl-C and SIGTERM let the update end, save the run and say how to go on.
     """
     interval = CheckpointInterval.parse(checkpoint_every)
     limit = None if memory_limit is None else parse_memory(memory_limit)
+    if alias is not None:
+        require_name("alias", alias)
     if resume is not None:
         _resume(
             ResumeOrder(
@@ -198,6 +215,7 @@ def train(
                 replicas=replicas,
                 memory_limit=limit,
                 record=record,
+                alias=alias,
                 as_json=as_json,
                 command=command,
                 checkpoint_every=interval,
@@ -212,8 +230,9 @@ def train(
         )
     if model is None:
         raise InputError("Give the model to train, for example smoothnet, or --resume RUN.")
+    tell_note_on(model)
     if no_dp:
-        _refuse_beside_no_dp(out, insecure_seed, strategy, tuning)
+        _refuse_beside_no_dp(out, insecure_seed, strategy, tuning, alias)
     texts = parse_assignments(assignments)
     if not no_dp and epsilon is None and not texts.keys() & {"epsilon", "privacy.epsilon"}:
         made_for = catalog.recipe(model, recipe_name, dataset)
@@ -225,6 +244,7 @@ def train(
     given = {key: value for key, value in typed.items() if value is not None}
     recipe = _recipe(model, recipe_name, dataset, given, texts)
     order = TrainingOrder(
+        model=model,
         recipe=recipe,
         destination=None if no_dp else _destination(out, recipe),
         runs=runs,
@@ -242,6 +262,7 @@ def train(
         keep_checkpoints=keep_checkpoints,
         patience=patience,
         memory_limit=limit,
+        alias=alias,
     )
     _check_places(order)
     from tfdpzoo.cli.tensorflow_startup import start_tensorflow
@@ -291,7 +312,11 @@ def _more_epochs(text: str | None) -> float | None:
 
 
 def _refuse_beside_no_dp(
-    out: Path | None, insecure_seed: int | None, strategy: str | None, tuning: str | None
+    out: Path | None,
+    insecure_seed: int | None,
+    strategy: str | None,
+    tuning: str | None,
+    alias: str | None,
 ) -> None:
     if strategy not in (None, STRATEGIES[0]):
         raise InputError(
@@ -302,6 +327,8 @@ def _refuse_beside_no_dp(
             "--out cannot be given with --no-dp: a model without privacy stays in the run's folder "
             "and never lies among the saved models."
         )
+    if alias is not None:
+        raise InputError("--alias cannot be given with --no-dp: such a model gets no version.")
     if insecure_seed is not None:
         raise InputError("--insecure-seed has no meaning with --no-dp; leave it out.")
     if tuning is not None:
@@ -334,7 +361,7 @@ def _destination(out: Path | None, recipe: Recipe) -> Path:
     # The privacy records take a second to import.
     from tfdpzoo.version_folder import GRAPH_FILE, next_version
 
-    folder = out or _SAVED_MODELS / f"{recipe.model}-{_name_of(recipe.dataset)}"
+    folder = out or SAVED_MODELS / f"{recipe.model}-{_name_of(recipe.dataset)}"
     if folder.name.isdecimal():
         return folder
     if (folder / GRAPH_FILE).exists():

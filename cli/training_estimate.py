@@ -14,7 +14,7 @@ _LONG_WITHOUT_GPU = 3600.0
 
 def notice_without_gpu(order: TrainingOrder) -> str | None:
     """What to say before the default recipe starts on a machine without a GPU."""
-    entry = catalog.entry(order.recipe.model)
+    entry = catalog.entry(order.model)
     if order.recipe.name != entry.default_recipe or entry.cpu_recipe is None:
         return None
     if hardware.accelerators():
@@ -32,15 +32,15 @@ def estimate_in_words(order: TrainingOrder, job: TrainingJob, seconds: float) ->
     if seconds < _LONG_WITHOUT_GPU or hardware.accelerators():
         return f"{said}."
     said = f"{said} on this machine without a GPU"
-    small = catalog.entry(order.recipe.model).cpu_recipe
+    small = catalog.entry(order.model).cpu_recipe
     if small is None or small == order.recipe.name:
         return f"{said}."
     return f"{said}; {_small_recipe(order, job, small)} (--recipe {small}). Going on."
 
 
 def _small_recipe(order: TrainingOrder, job: TrainingJob, name: str) -> str:
-    recipe = catalog.recipe(order.recipe.model, name)
+    recipe = catalog.recipe(order.model, name)
     if not order.private or recipe.dataset != order.recipe.dataset:
         return f"the recipe {name} is for such a machine: {recipe.description}"
-    other = prepare(recipe, job.dataset, catalog.entry(recipe.model).build)
+    other = prepare(recipe, job.dataset, catalog.entry(order.model).build)
     return f"the recipe {name} takes about {duration_in_words(estimate_seconds(other))}"

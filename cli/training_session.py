@@ -15,6 +15,7 @@ from tfdpzoo.checkpointing import TrainingStoppedError
 from tfdpzoo.cli.console import busy, facts, open_console, say
 from tfdpzoo.cli.exits import StoppedByUserError
 from tfdpzoo.cli.following import follow_training, tell_where_to_start
+from tfdpzoo.cli.model_of_run import copy_own_model, model_file, model_of_run
 from tfdpzoo.cli.train import ResumeOrder, TrainingOrder
 from tfdpzoo.cli.training_display import TrainingDisplay
 from tfdpzoo.cli.training_estimate import estimate_in_words, notice_without_gpu
@@ -30,6 +31,7 @@ from tfdpzoo.privacy.accesses import Tuning
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.privacy.statement import round_up
 from tfdpzoo.recipe import Recipe
+from tfdpzoo.registry.aliases import set_alias
 from tfdpzoo.run_folder import RunFolder
 from tfdpzoo.run_lock import locked
 from tfdpzoo.run_record import RunRecord, current_environment, digest_of_file
@@ -65,6 +67,7 @@ def run_training(order: TrainingOrder) -> None:
             RunFolder.kept_once_started(order.runs, order.recipe) as folder,
             locked(folder.lock),
         ):
+            order = dataclasses.replace(order, model=copy_own_model(order.model, folder))
             if order.destination is None:
                 job = _prepare(order, dataset, plan, strategy, console)
                 _train_without_privacy(_Session(order, job, folder, console, stop))
@@ -84,6 +87,7 @@ def run_training(order: TrainingOrder) -> None:
                 plan=plan,
                 recipe=folder.recipe,
                 dataset=dataset,
+                model_file=model_file(order.model),
             )
             record.write(folder.record)
             start = first_start(folder, _key(order))
@@ -183,7 +187,7 @@ def _prepare(
         return prepare(
             order.recipe,
             dataset,
-            catalog.entry(order.recipe.model).build,
+            catalog.entry(order.model).build,
             plan=plan,
             engine=order.engine,
             initialization_seed=order.initialization_seed,
@@ -216,10 +220,12 @@ def _order_of(record: RunRecord, resumed: ResumeOrder, folder: RunFolder) -> Tra
             f"The recipe {folder.recipe} was changed since the run began; put it back, or begin a "
             "new run with it."
         )
+    recipe = Recipe.from_toml(folder.recipe)
     recorded = None if record.data_dir is None else Path(record.data_dir)
     strategy, replicas = _strategy_of(record, resumed)
     return TrainingOrder(
-        recipe=Recipe.from_toml(folder.recipe),
+        model=model_of_run(folder, record, recipe),
+        recipe=recipe,
         destination=Path(record.destination),
         runs=folder.path.parent,
         data_dir=resumed.data_dir or recorded,
@@ -236,6 +242,7 @@ def _order_of(record: RunRecord, resumed: ResumeOrder, folder: RunFolder) -> Tra
         keep_checkpoints=resumed.keep_checkpoints,
         patience=resumed.patience,
         memory_limit=resumed.memory_limit or record.memory_limit,
+        alias=resumed.alias,
     )
 
 
@@ -272,6 +279,9 @@ def _train(session: _Session, record: RunRecord, destination: Path, start: RunSt
     dataclasses.replace(record, model=str(result.model_path)).write(folder.record)
     folder.key.unlink(missing_ok=True)
     report_result(console, order, job, folder, result)
+    if order.alias is not None:
+        set_alias(result.model_path.parent, order.alias, int(result.model_path.name))
+        say(console, f"{result.model_path} is {order.alias} now.")
 
 
 def _train_without_privacy(session: _Session) -> None:

@@ -16,6 +16,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
+DATA = {
+    "tfdpzoo": (".html", ".md", ".css", ".js", ".svg", ".toml"),
+    "zoo": (".toml", ".md"),
+    "cli": (),
+}
 PIN = re.compile(r'([a-z0-9-]+)==[0-9][0-9a-z.]*(?:; python_version (<|>=) "3\.11")?')
 
 
@@ -97,7 +102,7 @@ def test_built_with_every_package_and_a_new_model(tmp_path):
         Path("tfdpzoo", *prefix, file.relative_to(tmp_path / folder))
         for folder, prefix in (("tfdpzoo", ()), ("zoo", ("zoo",)), ("cli", ("cli",)))
         for file in (tmp_path / folder).rglob("*")
-        if file.suffix == ".py" or (folder == "zoo" and file.suffix in (".toml", ".md"))
+        if file.suffix in (".py", *DATA[folder])
     }
     assert {file.relative_to(built) for file in built.rglob("*") if file.is_file()} == wanted
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import stat
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import tensorflow as tf
 from tfdpzoo.data import ImageDataset, Normalization
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.errors import InputError
-from tfdpzoo.run_record import RunRecord, current_environment, digest_of_data
+from tfdpzoo.run_record import ModelFile, RunRecord, current_environment, digest_of_data
 
 
 def dataset(pixel: int = 0, label: int = 0) -> ImageDataset:
@@ -56,6 +57,25 @@ def test_it_is_read_as_it_was_written(tmp_path: Path, record: RunRecord) -> None
     assert "1 replica" in record.environment
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     record.write(path)  # As often as wanted.
+
+
+def test_the_file_of_an_own_model_is_remembered(tmp_path: Path, record: RunRecord) -> None:
+    own = dataclasses.replace(record, model_file=ModelFile("net.py", "build", "0" * 64))
+    own.write(tmp_path / "run.json")
+
+    assert RunRecord.read(tmp_path / "run.json") == own
+
+
+def test_a_run_that_began_before_there_were_own_models_goes_on(
+    tmp_path: Path, record: RunRecord
+) -> None:
+    path = tmp_path / "run.json"
+    record.write(path)
+    fields = json.loads(path.read_text())
+    del fields["model_file"]
+    path.write_text(json.dumps(fields))
+
+    assert RunRecord.read(path) == record
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 import tensorflow as tf
 from stand_in import CLASSES, SHAPE, StandIn, small_model
 
+from tfdpzoo import version_writing
 from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.errors import InputError
@@ -267,13 +268,13 @@ def test_a_failure_leaves_nothing(private, tmp_path, monkeypatch, error):
 
 def test_the_folder_is_whole_when_it_appears(private, tmp_path, monkeypatch):
     seen = []
-    rename = os.rename
+    rename = version_writing.rename_without_replacing
 
     def spy(source, target):
         seen.append((sorted(os.listdir(source)), os.path.exists(target)))
         rename(source, target)
 
-    monkeypatch.setattr(os, "rename", spy)
+    monkeypatch.setattr(version_writing, "rename_without_replacing", spy)
     export(private, tmp_path / "1")
     expected = ["assets", "assets.extra", "fingerprint.pb", "saved_model.pb", "variables"]
     assert (expected, False) in seen

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfdpzoo.errors import InputError
-from tfdpzoo.toml import parse_value, read_table, write_table
+from tfdpzoo.toml import parse_table, parse_value, read_table, write_table
 
 _VALUES = st.recursive(
     st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -41,3 +41,9 @@ def test_bytes_that_are_not_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["[" * 5000, "9" * 5000, "1\nother = 2", "", "= 1"])
 def test_text_that_is_no_single_value_stays_text(text: str) -> None:
     assert parse_value(text) == text.strip()
+
+
+@pytest.mark.parametrize("text", ["a = ", "= 1", "a = 1\na = 2", "[" * 100_000])
+def test_text_that_is_no_toml_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="^The text is not valid TOML: "):
+        parse_table(text)

@@ -236,6 +236,25 @@ def test_a_version_that_appears_meanwhile_is_neither_overwritten_nor_costs_the_r
     assert not any(destination.iterdir())
 
 
+def test_a_number_that_is_taken_while_the_model_is_written_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looking whether the number is free and giving the model its name."""
+    destination = tmp_path / "models" / "1"
+    write = ModelFacts.write
+
+    def overtaken(facts: ModelFacts, folder: Path) -> None:
+        write(facts, folder)
+        destination.mkdir(exist_ok=True)
+
+    monkeypatch.setattr(ModelFacts, "write", overtaken)
+    result = train(_job(), RunFolder.create(tmp_path / "runs", _recipe()), destination)
+
+    assert result.model_path == tmp_path / "models" / "2"
+    assert not any(destination.iterdir())
+    assert sorted(each.name for each in destination.parent.iterdir()) == ["1", "2"]
+
+
 def test_a_layer_that_mixes_examples_is_refused_before_the_first_update(tmp_path: Path) -> None:
     def mixing(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
         inner = _dense(input_shape, classes)

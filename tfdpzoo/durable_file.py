@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,18 +35,8 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         b'one update'
     """
     path = Path(path)
-    temporary = path.with_name(path.name + UNFINISHED)
-    try:
-        with open(temporary, "wb", opener=_opened_for_the_owner) as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    _flush_folder(path.parent)
+    with _replacing(path, path.with_name(path.name + UNFINISHED), mode=0o600) as stream:
+        yield stream
 
 
 def replace_durably(path: str | Path, content: bytes) -> None:
@@ -58,11 +49,45 @@ def replace_durably(path: str | Path, content: bytes) -> None:
         stream.write(content)
 
 
-def _opened_for_the_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, mode=0o600)
+def replace_among_others(path: str | Path, content: bytes) -> None:
+    """Writes a whole file that many processes may write at once, and that everybody may read.
+
+    Each of them writes a hidden file of its own, which a crash leaves behind; the last one to end
+    has its content in the file. A secret must not be written so.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written to.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}{UNFINISHED}")
+    with _replacing(path, temporary, mode=0o666) as stream:
+        stream.write(content)
 
 
-def _flush_folder(folder: Path) -> None:
+@contextmanager
+def _replacing(path: Path, temporary: Path, mode: int) -> Iterator[BinaryIO]:
+    def opened(name: str, flags: int) -> int:
+        return os.open(name, flags, mode=mode)
+
+    try:
+        with open(temporary, "wb", opener=opened) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Makes the names in a folder durable.
+
+    Raises:
+        OSError: The folder cannot be read, or the disk fails.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -26,6 +26,21 @@ _BYTES_AT_ONCE = 1 << 22
 
 
 @dataclasses.dataclass(frozen=True)
+class ModelFile:
+    """The copy of an own model's file in a run's folder.
+
+    Attributes:
+        name: The file's name.
+        function: Its function that builds the model.
+        digest: Of the file.
+    """
+
+    name: str
+    function: str
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True)
 class RunRecord:
     """Everything beside the recipe that the later processes of a run must know.
 
@@ -50,6 +65,7 @@ class RunRecord:
         data_digest: Of the training data, see `digest_of_data`.
         environment: Of the process that trained last, see `current_environment`.
         model: Where the model lies that the run ended with; None before its end.
+        model_file: The file that builds an own model; None for a model of the zoo.
     """
 
     format: str
@@ -69,6 +85,7 @@ class RunRecord:
     data_digest: str
     environment: str
     model: str | None
+    model_file: ModelFile | None
 
     @classmethod
     def new(
@@ -88,6 +105,7 @@ class RunRecord:
         plan: PrivacyPlan,
         recipe: Path,
         dataset: ImageDataset,
+        model_file: ModelFile | None = None,
     ) -> RunRecord:
         """Describes a run that begins in this process.
 
@@ -106,6 +124,7 @@ class RunRecord:
             plan: The privacy plan.
             recipe: The recipe's file in the run's folder.
             dataset: The data.
+            model_file: The file that builds an own model.
         """
         run = secrets.token_hex(16)
         return cls(
@@ -126,6 +145,7 @@ class RunRecord:
             data_digest=digest_of_data(dataset, run),
             environment=environment,
             model=None,
+            model_file=model_file,
         )
 
     @classmethod
@@ -145,8 +165,10 @@ class RunRecord:
         except OSError as error:
             raise InputError(f"The file {path} cannot be read: {error.strerror}.") from error
         try:
-            record = strict_json.decode(cls, strict_json.from_text(text))
-        except (InputError, ValueError) as error:
+            fields = strict_json.from_text(text)
+            # Runs that began before there were own models say nothing of them.
+            record = strict_json.decode(cls, {"model_file": None} | fields)
+        except (InputError, ValueError, TypeError) as error:
             raise InputError(
                 f"The file {path} is damaged or was altered; put back what tfdpzoo wrote."
             ) from error

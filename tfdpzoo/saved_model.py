@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +22,7 @@ from tfdpzoo.version_folder import (
     weights_digest,
     write_privacy_file,
 )
+from tfdpzoo.version_writing import publish, staged
 
 if TYPE_CHECKING:
     from tfdpzoo.dpsgd.model import PrivateModel
@@ -57,7 +55,8 @@ def export(
     Filters that a layer makes of fewer numbers are written as they are used, so that a group
     convolution is served at the speed of a plain one.
 
-    The version appears as a whole or not at all: it is written beside its place and renamed.
+    The version appears as a whole or not at all: it is written in a hidden folder beside its place,
+    flushed to the disk and renamed.
 
     Args:
         private: The trained model.
@@ -71,7 +70,8 @@ def export(
         `path`.
 
     Raises:
-        InputError: The path exists or cannot be written, or the model cannot be served: its input
+        VersionTakenError: The path exists, perhaps since a moment ago, or was removed.
+        InputError: The path cannot be written, or the model cannot be served: its input
             is not one batch of images, its outputs are not logits, or the names do not match them.
 
     Example:
@@ -230,22 +230,14 @@ def _baked_filters(model: keras.Model) -> Iterator[list[keras.Variable]]:
 
 @contextlib.contextmanager
 def _appearing_at_once(path: Path) -> Iterator[Path]:
-    """Gives a hidden folder beside `path` that is renamed to `path` if all goes well.
+    """Gives a hidden folder beside `path` that becomes `path` if all goes well.
 
     Otherwise nothing is left, not even parents that were missing before.
     """
-    created = [parent for parent in path.absolute().parents if not parent.exists()]
-    temporary = path.absolute().parent / f".{path.name}.{secrets.token_hex(8)}.part"
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        os.rename(temporary, path)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        for parent in created:
-            with contextlib.suppress(OSError):
-                parent.rmdir()
-        if isinstance(error, OSError | tf.errors.OpError):
-            reason = getattr(error, "strerror", None) or getattr(error, "message", str(error))
-            raise InputError(f"{path} cannot be written: {reason}.") from error
-        raise
+        with staged(path.parent) as folder:
+            yield folder
+            publish(folder, path)
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "message", str(error))
+        raise InputError(f"{path} cannot be written: {reason}.") from error

@@ -39,6 +39,28 @@ def read_table(path: str | Path) -> dict[str, Any]:
         raise InputError(f"The file {path} is not valid TOML: {error}") from error
 
 
+def parse_table(text: str) -> dict[str, Any]:
+    """Reads the text of a TOML file.
+
+    Args:
+        text: What `write_table` wrote, for example.
+
+    Returns:
+        Its contents as nested dictionaries.
+
+    Raises:
+        InputError: The text is not valid TOML.
+
+    Example:
+        >>> parse_table("delta = 1e-05")
+        {'delta': 1e-05}
+    """
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"The text is not valid TOML: {error}") from error
+
+
 def parse_value(text: str) -> Any:
     """Reads one TOML value; text that is none is taken as it stands.
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -46,6 +47,7 @@ from tfdpzoo.run_start import RunStart, first_start
 from tfdpzoo.saved_model import export
 from tfdpzoo.training_job import TrainingJob
 from tfdpzoo.version_folder import check_destination, free_version
+from tfdpzoo.version_number import VersionTakenError
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,9 @@ def train(
     seconds = start.seconds + time.monotonic() - began
     accuracy, loss = _measured(job, private, log)
     guarantee = private.guarantee(tuning=tuning).with_metrics({"accuracy": accuracy, "loss": loss})
-    path = export(
+    path = _export_under_a_free_number(
         private,
-        free_version(destination),
+        Path(destination),
         guarantee=guarantee,
         class_names=job.dataset.class_names,
         training=_training_facts(job, private, log, seconds),
@@ -136,6 +138,16 @@ def train(
         guarantee=guarantee,
         warning=warning,
     )
+
+
+def _export_under_a_free_number(private: PrivateModel, destination: Path, **facts: Any) -> Path:
+    """Exports, and once more where another process took the number while this one was writing."""
+    while True:
+        try:
+            return export(private, free_version(destination), **facts)
+        except VersionTakenError:
+            if not destination.name.isdecimal():
+                raise
 
 
 @lost_workers_told()

@@ -34,6 +34,13 @@ import numpy as np
 from tfdpzoo.errors import InputError, require_utf8
 from tfdpzoo.privacy import strict_json
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
+from tfdpzoo.version_number import (
+    VersionTakenError,
+    free_version,
+    next_version,
+    versions,
+    was_removed,
+)
 
 GRAPH_FILE = "saved_model.pb"
 VARIABLES = "variables/variables"
@@ -42,6 +49,24 @@ SIGNATURE_FILE = "assets.extra/privacy.sig.json"
 CLASSES_FILE = "assets.extra/classes.json"
 
 _READ_BYTES = 1 << 20
+
+__all__ = [
+    "CLASSES_FILE",
+    "GRAPH_FILE",
+    "PRIVACY_FILE",
+    "SIGNATURE_FILE",
+    "VARIABLES",
+    "PrivacyFile",
+    "check_destination",
+    "file_digests",
+    "find_version",
+    "free_version",
+    "next_version",
+    "privacy_file_text",
+    "read_privacy_file",
+    "weights_digest",
+    "write_privacy_file",
+]
 
 
 def check_destination(path: str | Path) -> None:
@@ -52,11 +77,13 @@ def check_destination(path: str | Path) -> None:
     """
     path = Path(path)
     require_utf8("The path to write to", str(path))
-    if os.path.lexists(path):
+    advice = "choose another path"
+    if path.name.isdecimal():
         advice = f"the next free version is {next_version(path.parent)}"
-        if not path.name.isdecimal():
-            advice = "choose another path"
-        raise InputError(f"{path} exists already and is never overwritten; {advice}.")
+    if os.path.lexists(path):
+        raise VersionTakenError(f"{path} exists already and is never overwritten; {advice}.")
+    if was_removed(path):
+        raise VersionTakenError(f"{path} was removed and its number is not used again; {advice}.")
     existing = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     probe = existing / f".{secrets.token_hex(8)}.part"
     try:
@@ -68,29 +95,6 @@ def check_destination(path: str | Path) -> None:
         ) from error
 
 
-def next_version(folder: str | Path) -> int:
-    """Returns the number after the newest version in a model's folder, 1 in a new one.
-
-    Example:
-        >>> next_version("saved_models/a_model_that_does_not_exist")
-        1
-    """
-    return max(_numbers(Path(folder)), default=0) + 1
-
-
-def free_version(path: str | Path) -> Path:
-    """Returns `path`, or the next free version of the same model where it is taken.
-
-    Example:
-        >>> free_version("saved_models/a_model_that_does_not_exist/3").name
-        '3'
-    """
-    path = Path(path)
-    if os.path.lexists(path) and path.name.isdecimal():
-        return path.parent / str(next_version(path.parent))
-    return path
-
-
 def find_version(path: str | Path) -> Path:
     """Returns the version's folder that `path` means: itself, or a model's newest version.
 
@@ -98,18 +102,18 @@ def find_version(path: str | Path) -> Path:
         InputError: There is no SavedModel of tfdpzoo at `path`.
     """
     path = Path(path)
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise InputError(
             f"There is no folder {path}; give a model's folder or one of its versions."
         )
     if any((path / name).exists() for name in (GRAPH_FILE, PRIVACY_FILE)):
         return path
-    versions = _versions(path)
-    if not versions:
+    found = versions(path)
+    if not found:
         raise InputError(
             f"{path} holds neither a SavedModel ({GRAPH_FILE}) nor numbered versions of one."
         )
-    return path / str(max(versions))
+    return found[max(found)]
 
 
 def weights_digest(weights: Iterable[tuple[str, np.ndarray]]) -> str:
@@ -204,17 +208,6 @@ def privacy_file_text(guarantee: PrivacyGuarantee, files: Mapping[str, str]) -> 
     """Returns the text of privacy.json."""
     fields = {**guarantee.to_fields(), "files": {name: files[name] for name in sorted(files)}}
     return strict_json.to_text(fields) + "\n"
-
-
-def _versions(folder: Path) -> list[int]:
-    return [number for number, path in _numbers(folder).items() if path.is_dir()]
-
-
-def _numbers(folder: Path) -> dict[int, Path]:
-    """Whatever has a whole number for its name: also a file or a broken link is in the way."""
-    if not folder.is_dir():
-        return {}
-    return {int(each.name): each for each in folder.iterdir() if each.name.isdecimal()}
 
 
 def _little_endian(values: np.ndarray) -> np.ndarray:

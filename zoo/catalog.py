@@ -1,136 +1,93 @@
-"""Finding the zoo's models, building them and reading their recipes.
+"""Finding models, building them and reading their recipes.
 
-A model is a folder beside this file whose package holds an `ENTRY`. It is found because it is
-there: adding or removing a model touches its folder alone. Nothing here imports TensorFlow before a
-model is built or its arguments are looked up.
+A model of the zoo is a folder beside this file whose package holds an `ENTRY`. It is found because
+it is there: adding or removing a model touches its folder alone. Other packages add models
+(`tfdpzoo.zoo.plugins`), and a file with a build function is one as well
+(`tfdpzoo.zoo.own_models`). Nothing here imports TensorFlow before a model is built or its arguments
+are looked up, unless another package does.
 """
 
 from __future__ import annotations
 
 import importlib
-import inspect
 import pkgutil
-import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.recipe import Recipe
-from tfdpzoo.settings import typed_value
+from tfdpzoo.zoo import plugins
+from tfdpzoo.zoo.own_models import OwnModel
+from tfdpzoo.zoo.zoo_entry import ZooEntry
 
 if TYPE_CHECKING:
     import keras
 
 _PACKAGE = __name__.rpartition(".")[0]
-# These follow from the data and from the call, so a recipe cannot set them.
-_NOT_ARCHITECTURE = ("input_shape", "classes", "name")
 
-
-@dataclass(frozen=True)
-class ZooEntry:
-    """What the catalogue knows of a model.
-
-    Args:
-        folder: The model's folder; its name is the model's name, `recipes/*.toml` in it are its
-            recipes, `CARD.md` its card.
-        description: One sentence for people.
-        paper: Authors, title and where to find it.
-        load_builder: Imports the architecture and returns its build function, which takes
-            `input_shape`, `classes` and the architecture's arguments by keyword.
-        default_recipe: The recipe that is used where none is named.
-        cpu_recipe: The recipe to propose on a machine without a GPU, where there is one.
-    """
-
-    folder: Path
-    description: str
-    paper: str
-    load_builder: Callable[[], Callable[..., keras.Model]]
-    default_recipe: str
-    cpu_recipe: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self.folder.name
-
-    @property
-    def card(self) -> Path:
-        """The model's card, in Markdown."""
-        return self.folder / "CARD.md"
-
-    @property
-    def recipes(self) -> Mapping[str, Path]:
-        """The recipe files by name, the default first, the others in alphabetical order."""
-        found = {path.stem: path for path in sorted(self.folder.glob("recipes/*.toml"))}
-        first = {self.default_recipe: found[self.default_recipe]}
-        return first | found
-
-    def arguments(self) -> dict[str, Any]:
-        """Returns the architecture's arguments with their defaults. Imports TensorFlow."""
-        parameters = inspect.signature(self.load_builder()).parameters
-        return {
-            name: parameter.default
-            for name, parameter in parameters.items()
-            if name not in _NOT_ARCHITECTURE
-        }
-
-    def build(
-        self, *, input_shape: tuple[int, int, int], classes: int, **arguments: Any
-    ) -> keras.Model:
-        """Builds the model, as `build` of this module does."""
-        known = self.arguments()
-        for argument in arguments:
-            if argument not in known:
-                raise unknown_name(f"argument of {self.name}", argument, known)
-        builder = self.load_builder()
-        hints = typing.get_type_hints(builder)
-        arguments = {
-            name: typed_value(name, value, hints.get(name)) for name, value in arguments.items()
-        }
-        classes = typed_value("classes", classes, int)
-        try:
-            return builder(input_shape=input_shape, classes=classes, **arguments)
-        except InputError:
-            raise
-        except (TypeError, ValueError, OverflowError) as error:
-            given = {"input_shape": input_shape, "classes": classes, **arguments}
-            shown = ", ".join(f"{name}={value!r}" for name, value in given.items())
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise InputError(f"{self.name} cannot be built with {shown}: {reason}") from error
+__all__ = ["ZooEntry", "build", "entry", "names", "note_on", "recipe", "survey"]
 
 
 def names() -> list[str]:
-    """Returns the names of the zoo's models in alphabetical order.
+    """Returns the names of the models of the zoo and of other packages, in alphabetical order.
 
     Example:
         >>> "smoothnet" in names()
         True
     """
-    return sorted(_entries())
+    return sorted({*_entries(), *(each.name for each in plugins.plugins())})
+
+
+def survey() -> tuple[list[ZooEntry], list[str]]:
+    """Returns all models that can be used, and what is wrong with the others.
+
+    Returns:
+        The entries in alphabetical order, and a sentence for each model of another package that
+        cannot be used.
+    """
+    own = _entries()
+    others, notes = plugins.load_plugins(own)
+    return sorted([*own.values(), *others], key=lambda each: each.name), notes
+
+
+def note_on(name: str) -> str | None:
+    """Returns a sentence if another package offers a model under a name that the zoo itself has.
+
+    Args:
+        name: A model's name.
+    """
+    return plugins.note_on(name, _entries())
 
 
 def entry(name: str) -> ZooEntry:
     """Returns what the catalogue knows of a model.
 
     Args:
-        name: The model's name.
+        name: The model's name, or `path/to/file.py:function` for a model of one's own.
 
     Returns:
         Its entry.
 
     Raises:
-        InputError: There is no such model; the sentence names the nearest ones.
+        InputError: There is no such model; the sentence names the nearest ones. Or the package that
+            offers it cannot be used.
 
     Example:
         >>> entry("smoothnet").default_recipe
         'paper'
     """
     entries = _entries()
-    if name not in entries:
-        raise unknown_name("model", name, entries)
-    return entries[name]
+    if name in entries:
+        return entries[name]
+    own = OwnModel.parse(name)
+    if own is not None:
+        return _entry_of_file(own)
+    found = plugins.plugin(name)
+    if found is not None:
+        return found.load()
+    error = unknown_name("model", name, names())
+    raise InputError(f"{error} Trained models are listed by `tfdpzoo models list`.")
 
 
 def build(
@@ -170,7 +127,7 @@ def recipe(
     data set is not the default recipe's and there is one.
 
     Args:
-        model: The model's name.
+        model: The model's name, or `path/to/file.py:function`.
         name: The recipe's name, or the path of a recipe file, which ends in `.toml`.
         dataset: The data set to train on in place of the recipe's.
         overrides: Further values in place of the recipe's, as `Recipe.with_overrides` takes them.
@@ -189,11 +146,7 @@ def recipe(
         3.0
     """
     found = entry(model)
-    chosen = Recipe.from_toml(_recipe_path(found, name, dataset))
-    if chosen.model != model:
-        raise InputError(
-            f"The recipe {chosen.name} is for the model {chosen.model!r}, not for {model!r}."
-        )
+    chosen = found.read_recipe(_recipe_path(found, name, dataset))
     if dataset is not None and dataset != chosen.dataset:
         chosen = chosen.with_overrides({"dataset": dataset})
     if not overrides:
@@ -213,6 +166,15 @@ def _recipe_path(found: ZooEntry, name: str | None, dataset: str | None) -> Path
     if dataset is not None and dataset in recipes and dataset != Recipe.from_toml(default).dataset:
         return recipes[dataset]
     return default
+
+
+def _entry_of_file(own: OwnModel) -> ZooEntry:
+    if own.name in names():
+        raise InputError(
+            f"{own.file} would be called {own.name!r}, which is another model's name; rename the "
+            "file."
+        )
+    return own.entry()
 
 
 def _entries() -> dict[str, ZooEntry]:

@@ -312,6 +312,7 @@ def test_data_that_is_not_there_has_three_ways_out(
     [
         (("--out", "models/1"), "--out cannot be given with --no-dp"),
         (("--insecure-seed", "1"), "--insecure-seed has no meaning with --no-dp"),
+        (("--alias", "champion"), "--alias cannot be given with --no-dp"),
         (("--tuning", "none"), "--tuning belongs to a guarantee, which --no-dp does without"),
     ],
 )
@@ -323,13 +324,24 @@ def test_options_that_contradict_no_dp_are_refused(
     assert reason in sentence
 
 
-@pytest.mark.parametrize("command", ["verify", "evaluate"])
-def test_a_path_that_is_no_model_is_refused(refused: Refused, tmp_path: Path, command: str) -> None:
-    dataset = ("--dataset", "digits") if command == "evaluate" else ()
+def test_a_path_that_is_no_model_is_refused(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
-    assert "There is no folder no/where" in refused(command, "no/where", *dataset)
-    assert "neither a SavedModel" in refused(command, "empty", *dataset)
+    assert "There is no folder no/where" in refused("verify", "no/where")
+    assert "neither a SavedModel" in refused("verify", "empty")
+
+
+def test_a_model_to_evaluate_that_does_not_exist_is_refused(
+    refused: Refused, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    data = ("--dataset", "digits")
+
+    assert "There is no folder nowhere/1" in refused("evaluate", "nowhere/1", *data)
+    assert "no models in saved_models, so none named 'nowhere'" in refused(
+        "evaluate", "nowhere", *data
+    )
+    assert "neither a SavedModel" in refused("evaluate", "empty", *data)
 
 
 def test_evaluation_needs_a_data_set(refused: Refused) -> None:

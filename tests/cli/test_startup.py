@@ -47,6 +47,15 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ["verify", "nowhere"],
         ["guarantee", "nowhere"],
         ["predict", "--url", "http://127.0.0.1:9", "--model", "small", "seven.png"],
+        ["card", "--help"],
+        ["card", "nowhere"],
+        ["gallery", "--models", "nowhere"],
+        ["export", "nowhere", "--format", "onnx"],
+        ["evaluate", "nowhere", "--dataset", "digits"],
+        ["register", "nowhere", "--name", "small"],
+        ["models", "--help"],
+        ["models", "list"],
+        ["models", "show", "nowhere"],
         ["verify", "http://127.0.0.1:1", "--model", "a"],
         ["sign", "nowhere", "--key", "nowhere"],
         ["schema"],
@@ -79,8 +88,8 @@ def test_tensorflow_starts_without_a_word() -> None:
 def test_an_import_that_fails_is_not_silenced() -> None:
     done = _python(
         "import os, sys\n"
-        "from tfdpzoo.cli.tensorflow_startup import _stderr_aside\n"
-        "with _stderr_aside():\n"
+        "from tfdpzoo.cli.tensorflow_startup import stderr_aside\n"
+        "with stderr_aside():\n"
         "    os.write(2, b'what went wrong')\n"
         "    raise ImportError('no such library')\n"
     )

@@ -341,6 +341,7 @@ def _order(dataset: str) -> Any:
 
     recipe = catalog.recipe("smoothnet", "paper").with_overrides({"dataset": dataset})
     return TrainingOrder(
+        model="smoothnet",
         recipe=recipe,
         destination=Path("saved_models/smoothnet/1"),
         runs=Path("runs"),

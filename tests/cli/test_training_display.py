@@ -66,6 +66,13 @@ def test_elsewhere_there_are_lines_alone() -> None:
     assert line.index("10") + 2 == head.index("updates") + len("updates")
 
 
+def test_what_is_not_private_is_marked() -> None:
+    shown = _shown(terminal=False)
+
+    assert "* on training examples: not differentially private, not for publication" in shown
+    assert "training*" in shown
+
+
 def test_lines_fit_into_eighty_columns() -> None:
     table = _shown(terminal=False).strip().splitlines()[-2:]
 

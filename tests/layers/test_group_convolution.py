@@ -244,6 +244,20 @@ def test_baked_filters_give_the_same_output(kind, use_bias):
     assert not np.allclose(layer(images), expected)
 
 
+@pytest.mark.parametrize("kind", [LiftingConv2D, GroupConv2D])
+@pytest.mark.parametrize("arguments", [{}, {"use_bias": False, "dilation_rate": 2}])
+def test_a_plain_convolution_with_the_baked_filters_gives_the_same_output(kind, arguments):
+    layer = random_layer(kind, 8, 2, 3, "p4", padding="same", activation="selu", **arguments)
+    images = np.random.default_rng(0).normal(size=(2, 6, 6, 8)).astype("float32")
+    plain = layer.plain_convolution()
+    plain.build(images.shape)
+    with layer.baked() as made:
+        for variable, value in zip(plain.weights, made, strict=True):
+            variable.assign(value)
+    assert type(plain) is keras.layers.Conv2D
+    np.testing.assert_allclose(plain(images), layer(images), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments", "text"),
     [

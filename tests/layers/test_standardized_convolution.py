@@ -156,3 +156,15 @@ def test_baked_filters_give_the_same_output(use_bias):
         np.testing.assert_array_equal(layer(IMAGES), expected)
     assert not np.allclose(layer(IMAGES), expected)
     assert len(layer.weights) == 2 + use_bias
+
+
+@pytest.mark.parametrize("arguments", [{}, {"strides": 2, "use_bias": False}, {"groups": 2}])
+def test_a_plain_convolution_with_the_baked_filters_gives_the_same_output(arguments):
+    layer = random_layer(6, 3, padding="same", activation="selu", **arguments)
+    plain = layer.plain_convolution()
+    plain.build(IMAGES.shape)
+    with layer.baked() as made:
+        for variable, value in zip(plain.weights, made, strict=True):
+            variable.assign(value)
+    assert type(plain) is keras.layers.Conv2D
+    np.testing.assert_allclose(plain(IMAGES), layer(IMAGES), rtol=1e-6, atol=1e-6)

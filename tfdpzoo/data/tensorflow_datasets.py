@@ -81,6 +81,20 @@ NAMES: tuple[str, ...] = tuple(_ENTRIES)
 """The TFDS data sets that are known here."""
 
 
+def published_normalization(name: str) -> Normalization | None:
+    """Returns the constants by which a data set's pixels are normalised; None for an unknown one.
+
+    Args:
+        name: The name of the data set.
+
+    Example:
+        >>> published_normalization("cifar10").mean
+        (125.3, 123.0, 113.9)
+    """
+    entry = _ENTRIES.get(name)
+    return None if entry is None else entry.normalization
+
+
 def load_tensorflow_dataset(
     name: str,
     *,

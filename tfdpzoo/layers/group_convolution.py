@@ -140,6 +140,19 @@ class GroupConvolution(keras.layers.Layer):
         finally:
             self.__dict__.pop("_baked")
 
+    def plain_convolution(self) -> keras.layers.Conv2D:
+        """Returns a plain convolution, not built yet, that has the weights which `baked` yields."""
+        return keras.layers.Conv2D(
+            self.fields * self.expansion.group.order,
+            self.kernel_size,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            activation=self.activation,
+            use_bias=self.use_bias,
+            name=self.name,
+        )
+
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the output's shape for an input's."""
         height, width = (

@@ -108,6 +108,12 @@ class StandardizedConv2D(keras.layers.Conv2D):
         finally:
             self.__dict__.pop("_baked")
 
+    def plain_convolution(self) -> keras.layers.Conv2D:
+        """Returns a plain convolution, not built yet, that has the weights which `baked` yields."""
+        config = self.get_config()
+        del config["gain_initializer"]
+        return keras.layers.Conv2D.from_config(config)
+
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Writes the variables of a convolution, whose code names them one by one, and the gain."""
         super().save_own_variables(store)

@@ -1,17 +1,21 @@
 """Aliases: names that a model's versions go by, such as `champion`.
 
 Each is a file of its own, `NAME/.aliases/ALIAS`, that holds the version's number, so that setting
-one is atomic and never touches another. TensorFlow Serving passes over the folder.
+one is atomic and never touches another. It is done under the model's lock, so that a version is not
+removed in the moment in which it gets an alias. TensorFlow Serving passes over the folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tfdpzoo.durable_file import replace_durably
+from tfdpzoo.durable_file import replace_among_others
 from tfdpzoo.errors import InputError, unknown_name
-from tfdpzoo.registry.reference import require_name
+from tfdpzoo.registry.reference import is_name, require_name
+from tfdpzoo.version_number import versions
+from tfdpzoo.version_writing import model_locked
 
 _FOLDER = ".aliases"
 
@@ -25,9 +29,20 @@ def read_aliases(model: Path) -> Mapping[str, int]:
     Raises:
         InputError: An alias is damaged or cannot be read.
     """
-    folder = model / _FOLDER
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {each.name: _read(each) for each in files if not each.name.startswith(".")}
+    return {each.name: _read(each) for each in _files(model)}
+
+
+def aliases_of(model: Path, version: int) -> tuple[str, ...]:
+    """Returns the aliases of one version, in alphabetical order.
+
+    Args:
+        model: The model's folder.
+        version: The version's number.
+
+    Raises:
+        InputError: An alias is damaged or cannot be read.
+    """
+    return tuple(alias for alias, number in read_aliases(model).items() if number == version)
 
 
 def aliased_version(model: Path, alias: str) -> int:
@@ -38,14 +53,9 @@ def aliased_version(model: Path, alias: str) -> int:
         alias: The alias.
 
     Raises:
-        InputError: The model has no such alias.
+        InputError: The model has no such alias, or it is damaged.
     """
-    aliases = read_aliases(model)
-    if alias not in aliases:
-        if not aliases:
-            raise InputError(f"The model {model.name} has no aliases.")
-        raise unknown_name(f"alias of {model.name}", alias, aliases)
-    return aliases[alias]
+    return _read(_existing(model, alias))
 
 
 def set_alias(model: Path, alias: str, version: int) -> None:
@@ -60,30 +70,71 @@ def set_alias(model: Path, alias: str, version: int) -> None:
         InputError: There is no such version, or the alias cannot be a name or be written.
     """
     require_name("alias", alias)
-    if not (model / str(version)).is_dir():
-        raise InputError(f"The model {model.name} has no version {version}.")
+    _require_version(model, version)
     try:
-        (model / _FOLDER).mkdir(exist_ok=True)
-        replace_durably(model / _FOLDER / alias, f"{version}\n".encode())
+        with model_locked(model):
+            _require_version(model, version)
+            folder = model / _FOLDER
+            folder.mkdir(exist_ok=True)
+            _sweep(folder)
+            replace_among_others(folder / alias, f"{version}\n".encode())
     except OSError as error:
         raise InputError(f"The alias {alias} cannot be written: {error.strerror}.") from error
 
 
-def remove_alias(model: Path, alias: str) -> None:
+def remove_alias(model: Path, alias: str) -> int:
     """Removes an alias; the version that it stood for stays.
 
     Args:
         model: The model's folder.
-        alias: The alias.
+        alias: The alias; a damaged one can be removed as well.
+
+    Returns:
+        The version that it stood for, 0 if it was damaged.
 
     Raises:
         InputError: The model has no such alias, or it cannot be removed.
     """
-    aliased_version(model, alias)
+    _existing(model, alias)
     try:
-        (model / _FOLDER / alias).unlink()
+        with model_locked(model):
+            file = _existing(model, alias)
+            version = 0
+            with contextlib.suppress(InputError):
+                version = _read(file)
+            file.unlink()
+            _sweep(file.parent)
+            with contextlib.suppress(OSError):
+                file.parent.rmdir()
     except OSError as error:
         raise InputError(f"The alias {alias} cannot be removed: {error.strerror}.") from error
+    return version
+
+
+def _files(model: Path) -> Iterator[Path]:
+    folder = model / _FOLDER
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return (each for each in found if is_name(each.name) and not each.is_dir())
+
+
+def _existing(model: Path, alias: str) -> Path:
+    files = {each.name: each for each in _files(model)}
+    if alias in files:
+        return files[alias]
+    if not files:
+        raise InputError(f"The model {model.name} has no aliases, so none named {alias!r}.")
+    raise unknown_name(f"alias of {model.name}", alias, files)
+
+
+def _require_version(model: Path, version: int) -> None:
+    if version not in versions(model):
+        raise InputError(f"The model {model.name} has no version {version}.")
+
+
+def _sweep(folder: Path) -> None:
+    """Removes hidden files, which a crash has left: who writes one holds the model's lock."""
+    for each in folder.glob(".*"):
+        each.unlink()
 
 
 def _read(file: Path) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from tfdpzoo.errors import InputError, unknown_name
+from tfdpzoo.errors import InputError, require_utf8, unknown_name
 from tfdpzoo.registry.aliases import aliased_version
-from tfdpzoo.registry.reference import ModelReference
-from tfdpzoo.version_folder import find_version
+from tfdpzoo.registry.reference import ModelReference, is_name
+from tfdpzoo.version_number import versions
 
 SAVED_MODELS = Path("saved_models")
 
@@ -23,25 +24,77 @@ def locate(text: str, models: Path = SAVED_MODELS) -> Path:
     Raises:
         InputError: There is no such model, version or alias.
     """
-    if Path(text).is_dir() or "/" in text:
+    require_utf8("The model", text)
+    if text and (os.path.isdir(text) or "/" in text):
+        # The privacy records, which this imports, take a second.
+        from tfdpzoo.version_folder import find_version
+
         return find_version(text)
-    reference = ModelReference.parse(text)
-    folder = models / reference.name
-    if not folder.is_dir():
-        raise _no_model(reference.name, models)
+    return locate_registered(ModelReference.parse(text), models)
+
+
+def locate_registered(reference: ModelReference, models: Path = SAVED_MODELS) -> Path:
+    """Returns the folder of a registered version; without version and alias it is the newest.
+
+    Args:
+        reference: What is meant.
+        models: The registry's folder.
+
+    Raises:
+        InputError: There is no such model, version or alias.
+    """
+    folder = model_folder(reference.name, models)
+    found = versions(folder)
+    version = reference.version
     if reference.alias is not None:
-        version: int | None = aliased_version(folder, reference.alias)
-    else:
-        version = reference.version
-    if version is None:
-        return find_version(folder)
-    if not (folder / str(version)).is_dir():
-        raise InputError(f"The model {reference.name} in {models} has no version {version}.")
-    return find_version(folder / str(version))
+        version = aliased_version(folder, reference.alias)
+    if version is None and found:
+        version = max(found)
+    if version not in found:
+        raise _no_version(reference, version, list(found), models)
+    return found[version]
 
 
-def _no_model(name: str, models: Path) -> InputError:
-    known = [each.name for each in models.iterdir() if each.is_dir()] if models.is_dir() else []
+def model_folder(name: str, models: Path = SAVED_MODELS) -> Path:
+    """Returns the folder of a registered model.
+
+    Args:
+        name: The model's name.
+        models: The registry's folder.
+
+    Raises:
+        InputError: There is no such model.
+    """
+    known = model_names(models)
+    if name in known:
+        return models / name
     if not known:
-        return InputError(f"There are no models in {models}, so none named {name!r}.")
-    return unknown_name(f"model in {models}", name, known)
+        raise InputError(
+            f"There are no models in {models}, so none named {name!r}; a model that lies elsewhere "
+            "is named by its path."
+        )
+    raise unknown_name(f"model in {models}", name, known)
+
+
+def model_names(models: Path = SAVED_MODELS) -> list[str]:
+    """Returns the names of the models in a registry, in alphabetical order.
+
+    Args:
+        models: The registry's folder; it need not exist.
+    """
+    try:
+        entries = list(os.scandir(models))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(each.name for each in entries if is_name(each.name) and each.is_dir())
+
+
+def _no_version(
+    reference: ModelReference, version: int | None, found: list[int], models: Path
+) -> InputError:
+    if not found:
+        return InputError(f"The model {reference.name} in {models} has no versions.")
+    listed = ", ".join(map(str, sorted(found)))
+    return InputError(
+        f"The model {reference.name} in {models} has no version {version}; it has {listed}."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tfdpzoo.errors import InputError
+from tfdpzoo.errors import InputError, require_utf8
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_NAME = 100
@@ -59,6 +59,16 @@ class ModelReference:
         return self.name if self.alias is None else f"{self.name}@{self.alias}"
 
 
+def is_name(name: str) -> bool:
+    """Tells whether `require_name` takes a name.
+
+    Example:
+        >>> is_name("smoothnet-digits"), is_name(".hidden"), is_name("a/b"), is_name("")
+        (True, False, False, False)
+    """
+    return len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) is not None
+
+
 def require_name(kind: str, name: str) -> str:
     """Returns a name that is safe as a folder, in an address and on a page; refuses all others.
 
@@ -74,7 +84,8 @@ def require_name(kind: str, name: str) -> str:
         >>> require_name("model", "smoothnet-digits")
         'smoothnet-digits'
     """
-    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+    require_utf8(f"The {kind} name", name)
+    if not is_name(name):
         shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
         raise InputError(
             f"The {kind} name {shown!r} cannot be used: give up to {_LONGEST_NAME} letters, "
