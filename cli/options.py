@@ -25,6 +25,12 @@ target_or_none = click.argument(
 )
 
 model_or_run = click.argument("source", metavar="RUN|NAME")
+references = click.argument(
+    "references",
+    nargs=-1,
+    metavar="[REF]...",
+    shell_complete=suggestions.registered_models,
+)
 reference = click.argument("reference", shell_complete=suggestions.registered_models)
 models = click.option(
     "--models",

@@ -17,7 +17,7 @@ Examples:
 
 
 @click.command("serve-config", epilog=_EXAMPLES)
-@click.argument("references", nargs=-1, metavar="[REF]...")
+@options.references
 @options.models
 @options.configuration_file
 @options.as_json

@@ -13,9 +13,10 @@ from pathlib import Path
 from tfdpzoo.durable_file import replacing
 from tfdpzoo.errors import InputError
 from tfdpzoo.registry.aliases import read_aliases
-from tfdpzoo.registry.location import locate
+from tfdpzoo.registry.location import locate, model_names
 from tfdpzoo.registry.reference import ModelReference, require_name
 from tfdpzoo.version_folder import GRAPH_FILE
+from tfdpzoo.version_number import versions
 
 MODELS_IN_SERVER = "/models"
 
@@ -143,16 +144,18 @@ def _reference(text: str, models: Path) -> ModelReference:
 
 
 def _all_models(models: Path) -> list[ModelReference]:
-    names = [each.name for each in models.iterdir() if each.is_dir() and _versions(each)]
+    names = [name for name in model_names(models) if _versions(models / name)]
     if not names:
         raise InputError(f"There are no registered models in {models}.")
-    return [ModelReference(require_name("model", name)) for name in names]
+    return [ModelReference(name) for name in names]
 
 
 def _merged(name: str, references: Sequence[ModelReference], models: Path) -> ServedVersions:
     """One entry of a model that may be asked for in several ways."""
     folder = models / name
     present, aliases = _versions(folder), read_aliases(folder)
+    if not present:
+        raise InputError(f"The model {name} in {models} has no version with a {GRAPH_FILE}.")
     wanted: set[int] = set()
     for reference in references:
         if reference.version is not None:
@@ -168,6 +171,9 @@ def _merged(name: str, references: Sequence[ModelReference], models: Path) -> Se
                 f"The alias {label} of {name} stands for version {version}, which is not in "
                 f"{folder}; set it again or remove it."
             )
+    unfinished = wanted - present
+    if unfinished:
+        raise InputError(f"{folder / str(min(unfinished))} holds no {GRAPH_FILE} to serve.")
     only_newest = all(each.version is None and each.alias is None for each in references)
     if only_newest and not labels:
         return ServedVersions(name)
@@ -175,12 +181,8 @@ def _merged(name: str, references: Sequence[ModelReference], models: Path) -> Se
 
 
 def _versions(folder: Path) -> set[int]:
-    """The versions that TensorFlow Serving sees: whole numbers with a SavedModel in them."""
-    return {
-        int(each.name)
-        for each in folder.iterdir()
-        if each.name.isascii() and each.name.isdecimal() and (each / GRAPH_FILE).is_file()
-    }
+    """The versions that TensorFlow Serving can load; others are still being copied."""
+    return {number for number, path in versions(folder).items() if (path / GRAPH_FILE).is_file()}
 
 
 def _policy(served: ServedVersions) -> str:
