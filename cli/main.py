@@ -23,6 +23,7 @@ from tfdpzoo.cli.plan import plan
 from tfdpzoo.cli.predict import predict
 from tfdpzoo.cli.register import register
 from tfdpzoo.cli.schema import schema
+from tfdpzoo.cli.sections import SectionedGroup
 from tfdpzoo.cli.serve_config import serve_config
 from tfdpzoo.cli.show import show
 from tfdpzoo.cli.sign import sign
@@ -34,12 +35,26 @@ _EXAMPLES = """\b
 Examples:
   tfdpzoo list
   tfdpzoo train smoothnet --dataset digits --epsilon 7
-  tfdpzoo verify saved_models/smoothnet-digits
+  tfdpzoo verify smoothnet-digits
 
 """
 
 
-@click.group(epilog=_EXAMPLES + exits.DOCUMENTATION, invoke_without_command=True)
+_SECTIONS = {
+    "Training": (train, plan, list_models, show),
+    "The guarantee": (verify, guarantee, sign, schema),
+    "Trained models": (models, register, evaluate, card, gallery),
+    "Elsewhere": (export, serve_config, predict),
+    "This machine": (doctor, completion),
+}
+
+
+@click.group(
+    cls=SectionedGroup,
+    sections=_SECTIONS,
+    epilog=_EXAMPLES + exits.DOCUMENTATION,
+    invoke_without_command=True,
+)
 @click.version_option(package_name="tfdpzoo", message="%(prog)s %(version)s")
 @click.option(
     "--debug",
@@ -52,29 +67,6 @@ def commands(context: click.Context, debug: bool) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(exits.BAD_INPUT)
-
-
-for command in (
-    train,
-    list_models,
-    show,
-    plan,
-    verify,
-    guarantee,
-    sign,
-    evaluate,
-    export,
-    register,
-    models,
-    card,
-    gallery,
-    serve_config,
-    predict,
-    schema,
-    doctor,
-    completion,
-):
-    commands.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
