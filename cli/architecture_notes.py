@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tfdpzoo.errors import InputError
+
 if TYPE_CHECKING:
     from tfdpzoo.cards.architecture_notes import ArchitectureNotes
 
 
 def notes_of(architecture: str) -> ArchitectureNotes | None:
-    """Returns what is written of an architecture; None for one that is not of the zoo.
+    """Returns what is written of an architecture; None for one that nothing is known of.
+
+    A package that offered it and cannot be used any more must not keep a trained model's card from
+    being made.
 
     Args:
         architecture: Its name.
@@ -19,7 +24,10 @@ def notes_of(architecture: str) -> ArchitectureNotes | None:
 
     if architecture not in catalog.names():
         return None
-    card = catalog.entry(architecture).card
+    try:
+        card = catalog.entry(architecture).card
+    except InputError:
+        return None
     if card is None or not card.is_file():
         return None
     return ArchitectureNotes.parse(card.read_text(encoding="utf-8"))

@@ -9,8 +9,11 @@ import click
 
 from tfdpzoo.cli import options
 from tfdpzoo.cli.console import busy, facts, open_console, print_json, say
+from tfdpzoo.errors import InputError
 
 if TYPE_CHECKING:
+    import keras
+
     from tfdpzoo.conversion.conversion import Conversion
 
 _EXAMPLES = """\b
@@ -26,17 +29,23 @@ Examples:
 @options.export_format
 @options.export_out
 @options.images_per_call
+@options.models
 @options.as_json
 def export(
-    source: str, format_name: str, path: Path | None, batch_size: int | None, as_json: bool
+    source: str,
+    format_name: str,
+    path: Path | None,
+    batch_size: int | None,
+    models: Path,
+    as_json: bool,
 ) -> None:
     """Write a model in another format, with its privacy record in it.
 
-    The model is NAME, NAME:VERSION or NAME@ALIAS of saved_models/, the path of a SavedModel, or the
-    folder of a run that has ended. It is verified first. What is written computes the same, which
-    is measured on random images, and carries the record as far as the format can.
+    The model is NAME, NAME:VERSION or NAME@ALIAS of a registered one, the path of a SavedModel, or
+    the folder of a run that has ended. It is verified first. What is written computes the same,
+    which is measured on random images, and carries the record as far as the format can.
     """
-    folder = _find(source)
+    folder = _find(source, models)
     from tfdpzoo.conversion.formats import default_path
     from tfdpzoo.conversion.order import check_order
 
@@ -46,12 +55,11 @@ def export(
 
     start_tensorflow()
     from tfdpzoo.conversion.conversion import convert
-    from tfdpzoo.zoo import catalog
 
     console = open_console(stderr=as_json)
     # Converters report on stderr, past Python, what is no news to anybody.
     with busy(console, f"exporting {folder}"), stderr_aside():
-        written = convert(folder, format_name, path, builder=catalog.build, batch_size=batch_size)
+        written = convert(folder, format_name, path, builder=_build, batch_size=batch_size)
     if as_json:
         print_json(_fields(written))
         return
@@ -61,12 +69,24 @@ def export(
     say(console, guarantee.sentence(), style="bold" if guarantee.valid else "bold red")
 
 
-def _find(source: str) -> Path:
+def _build(name: str, **arguments: Any) -> keras.Model:
+    """Builds what is installed. A stranger's record must not name a file of Python to be run."""
+    from tfdpzoo.zoo import catalog
+
+    if name not in catalog.names():
+        raise InputError(
+            f"The model's layers cannot be built again: no installed package has the network "
+            f"{name!r}. Export to saved_model, onnx or tflite."
+        )
+    return catalog.build(name, **arguments)
+
+
+def _find(source: str, models: Path) -> Path:
     from tfdpzoo.conversion.run import is_run, model_of_run
     from tfdpzoo.registry.location import locate
 
     if not is_run(Path(source)):
-        return locate(source)
+        return locate(source, models)
     from tfdpzoo.cli.tensorflow_startup import start_tensorflow
 
     start_tensorflow()

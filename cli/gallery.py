@@ -11,7 +11,7 @@ from tfdpzoo.cli.console import open_console, print_json, say
 
 _EXAMPLES = """\b
 Example:
-  tfdpzoo gallery --models saved_models --out site
+  tfdpzoo gallery --models saved_models --out gallery
 """
 
 

@@ -9,6 +9,7 @@ import click
 
 from tfdpzoo.cli import exits, options
 from tfdpzoo.cli.console import busy, facts, open_console, print_json, say
+from tfdpzoo.conversion.formats import ENDINGS
 from tfdpzoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   tfdpzoo guarantee smoothnet-digits@champion
+  tfdpzoo guarantee exported/smoothnet-digits-1.onnx
   tfdpzoo guarantee --url http://localhost:8501 --model smoothnet-digits
 """
 _UNSEEN = (
@@ -53,9 +55,10 @@ def guarantee(
 ) -> None:
     """Say what a model guarantees, in words.
 
-    TARGET is a model's or version's folder, or NAME, NAME:VERSION or NAME@ALIAS of a registered
-    one. With --url or --grpc the served model is asked for its own guarantee instead, which is
-    checked as far as that is possible without its weights. Exits with 1 if no guarantee holds.
+    TARGET is a model's or version's folder, NAME, NAME:VERSION or NAME@ALIAS of a registered one,
+    or a file that `tfdpzoo export` wrote (.keras, .onnx, .tflite). With --url or --grpc the served
+    model is asked for its own guarantee instead, which is checked as far as that is possible
+    without its weights. Exits with 1 if no guarantee holds.
     """
     at_server = (url, grpc_address, model, version, label)
     if target is not None:
@@ -74,16 +77,27 @@ def guarantee(
 
 
 def _recorded(target: str, models: Path, as_json: bool) -> bool:
+    path, found, remark = _read(target, models)
+    if as_json:
+        print_json({"path": str(path), "holds": found.valid, "record": found.to_fields()})
+        return found.valid
+    _print(found, remark)
+    return found.valid
+
+
+def _read(target: str, models: Path) -> tuple[Path, PrivacyGuarantee, str]:
+    """Where a record lies, the record, and what is to be said of it."""
+    path = Path(target)
+    if path.is_file() and path.suffix in ENDINGS.values():
+        from tfdpzoo.conversion.reading import read_carried_record
+
+        carried = read_carried_record(path)
+        return path, carried.guarantee, carried.note
     from tfdpzoo.registry.location import locate
     from tfdpzoo.version_folder import read_privacy_file
 
     folder = locate(target, models)
-    found = read_privacy_file(folder).guarantee
-    if as_json:
-        print_json({"path": str(folder), "holds": found.valid, "record": found.to_fields()})
-        return found.valid
-    _print(found, _RECORDED)
-    return found.valid
+    return folder, read_privacy_file(folder).guarantee, _RECORDED
 
 
 def _answered(client: Client, as_json: bool) -> bool:

@@ -64,15 +64,15 @@ for command in (
     sign,
     evaluate,
     export,
-    schema,
-    card,
-    gallery,
-    doctor,
-    completion,
     register,
     models,
+    card,
+    gallery,
     serve_config,
     predict,
+    schema,
+    doctor,
+    completion,
 ):
     commands.add_command(command)
 

@@ -291,7 +291,7 @@ card_out = click.option(
 site = click.option(
     "--out",
     type=_PATH,
-    default=Path("site"),
+    default=Path("gallery"),
     show_default=True,
     metavar="FOLDER",
     help="The site's folder. An earlier gallery there is replaced, nothing else ever is.",

@@ -36,3 +36,10 @@ def test_infinite_epsilon_is_written(full):
 
 def test_the_event_is_json(full):
     assert json.loads(event_text(full.guarantee))["event"] == "ComposedDpEvent"
+
+
+def test_what_is_not_stated_is_not_said_to_be_nothing(full):
+    """Nobody says how many examples a person has: that is another thing than none."""
+    (unit,) = [each for each in record_tables(full.guarantee) if each.title == "Unit"]
+    assert full.guarantee.unit.examples_per_person is None
+    assert ("Examples per person", "none stated") in unit.rows

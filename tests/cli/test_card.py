@@ -80,7 +80,7 @@ def test_a_gallery(models, program, tmp_path):
     (models / "other" / "1" / "saved_model.pb").write_bytes(b"")
     outcome = program("gallery")
     assert outcome.code == 0, outcome.err
-    assert "1 model is in site/index.html." in outcome.out
+    assert "1 model is in gallery/index.html." in outcome.out
     assert "Not shown: other:1." in outcome.out
     outcome = program("gallery", "--json")
     found = json.loads(outcome.out)

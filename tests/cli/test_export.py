@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from converted import export_by_recipe
 from stand_in import StandIn
 
 from tfdpzoo.conversion import order
@@ -164,7 +165,10 @@ def test_an_altered_model_is_refused(refused: Callable[..., str], registered: Pa
     ("arguments", "sentence"),
     [
         (("smal", "--format", "onnx"), "There is no model in saved_models named 'smal'; did you"),
-        (("small:2", "--format", "onnx"), "The model small in saved_models has no version 2."),
+        (
+            ("small:2", "--format", "onnx"),
+            "The model small in saved_models has no version 2; it has 1.",
+        ),
         (("small@best", "--format", "onnx"), "There is no alias of small named 'best'"),
         (("runs/none", "--format", "onnx"), "There is no folder runs/none"),
         (("small",), "Missing option '--format'"),
@@ -199,3 +203,31 @@ def test_a_missing_extra_is_one_sentence(
         "The format onnx needs onnx and onnxruntime and tf2onnx, which is not installed; run: pip "
         "install 'tfdpzoo[convert]'."
     )
+
+
+def test_a_strangers_record_runs_no_file(refused: Callable[..., str], tmp_path: Path) -> None:
+    file = tmp_path / "network.py"
+    file.write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\ndef build(**_): ...\n")
+    model = catalog.build("tanh_cnn", input_shape=(8, 8, 1), classes=5)
+    folder = export_by_recipe(model, tmp_path / "a" / "1", name=f"{file}:build")
+
+    sentence = refused("export", folder, "--format", "keras")
+
+    assert "no installed package has the network" in sentence
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("format_name", ["onnx", "tflite", "keras"])
+def test_an_exported_file_says_what_it_guarantees(
+    program: Callable[..., Any], tmp_path: Path, format_name: str
+) -> None:
+    model = catalog.build("tanh_cnn", input_shape=(8, 8, 1), classes=5)
+    folder = export_by_recipe(model, tmp_path / "a" / "1")
+    file = tmp_path / "a" / f"file.{format_name}"
+    assert program("export", folder, "--format", format_name, "--out", file).code == 0
+
+    outcome = program("guarantee", file)
+
+    assert outcome.code == 0, outcome.err
+    assert "are differentially private with epsilon" in outcome.out
+    assert "does not bind the bytes of this file" in outcome.out

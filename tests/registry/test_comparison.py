@@ -48,5 +48,5 @@ def test_a_version_without_a_recipe_is_compared_all_the_same(
 
 
 def test_a_version_that_cannot_be_read_is_refused(exported: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"privacy\.json cannot be read"):
+    with pytest.raises(InputError, match=r"There is no assets\.extra/privacy\.json"):
         compare(exported, tmp_path)

@@ -140,7 +140,7 @@ def test_an_unreadable_version_hides_no_other(registry: Path) -> None:
         "model's files."
     )
     assert found["small:3"].problem is not None
-    assert "privacy.json cannot be read" in found["small:3"].problem
+    assert "There is no assets.extra/privacy.json" in found["small:3"].problem
     assert found["other:1"].problem is not None
     assert "model.json was altered" in found["other:1"].problem
     assert found["other:1"].facts is None

@@ -117,7 +117,7 @@ def _label(name: str) -> str:
 
 def _text(name: str, value: Any) -> str:
     if value is None:
-        return "none"
+        return "none stated"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):

@@ -98,7 +98,7 @@ def _simplified(converted: Any) -> Any:
     """Leaves tf2onnx's TransposeOptimizer out.
 
     Where an image is 1x1 it makes wrong shapes of transpositions. ONNX Runtime moves them together
-    when it loads a file: its times with and without this optimiser are the same.
+    when it loads a file, and no difference in its times was seen beyond those between runs.
     """
     from tf2onnx import optimizer
 
