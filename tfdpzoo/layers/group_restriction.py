@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfdpzoo.layers.group_pooling import count_fields
 from tfdpzoo.layers.groups import SquareGroup, square_group
@@ -38,6 +37,7 @@ class GroupRestriction(keras.layers.Layer):
         section 2.7.
 
     Example:
+        >>> import numpy as np
         >>> channels = np.arange(8.0).reshape(1, 1, 1, 8)
         >>> GroupRestriction("D4", "D2")(channels).numpy().ravel().tolist()
         [0.0, 2.0, 4.0, 6.0, 1.0, 3.0, 5.0, 7.0]
@@ -58,8 +58,12 @@ class GroupRestriction(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Returns the channels in their new order."""
         fields = count_fields(self.name, inputs.shape, self.group)
-        offsets = self._cosets.size * np.arange(fields)[:, None]
-        return keras.ops.take(inputs, (offsets + self._cosets.ravel()).ravel(), axis=-1)
+        order = self._cosets.size
+        # Not by a gather of channels: OpenVINO 2026.4 computes something else between convolutions.
+        by_element = keras.ops.reshape(inputs, (-1, *inputs.shape[1:-1], fields, order))
+        elements = keras.ops.split(by_element, order, axis=-1)
+        moved = keras.ops.concatenate([elements[i] for i in self._cosets.ravel()], axis=-1)
+        return keras.ops.reshape(moved, (-1, *inputs.shape[1:]))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape of the inputs."""
