@@ -24,6 +24,8 @@ from tfdpzoo.registry.location import SAVED_MODELS
 from tfdpzoo.registry.reference import require_name
 from tfdpzoo.zoo import catalog
 
+_LONGEST_NAME = 40
+"""Of what a data set gives to the name of a model, which is to be typed."""
 _DECIDED_BY_THE_RUN = frozenset(
     {
         *("model", "delta", "dataset", "image_size", "recipe_name", "assignments", "engine"),
@@ -359,9 +361,12 @@ def _recipe(
 
 def _destination(out: Path | None, recipe: Recipe) -> Path:
     # The privacy records take a second to import.
+    from tfdpzoo.registry.reference import require_name
     from tfdpzoo.version_folder import GRAPH_FILE, next_version
 
     folder = out or SAVED_MODELS / f"{recipe.model}-{_name_of(recipe.dataset)}"
+    model = folder.absolute()
+    require_name("model", model.parent.name if model.name.isdecimal() else model.name)
     if folder.name.isdecimal():
         return folder
     if (folder / GRAPH_FILE).exists():
@@ -375,7 +380,7 @@ def _destination(out: Path | None, recipe: Recipe) -> Path:
 def _name_of(dataset: str) -> str:
     path = Path(dataset).expanduser().resolve()
     name = path.stem if path.suffix.lower() == ".npz" else path.name
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.") or "images"
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", name)[:_LONGEST_NAME].strip("-.") or "images"
 
 
 def _check_places(order: TrainingOrder) -> None:

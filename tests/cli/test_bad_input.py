@@ -222,6 +222,15 @@ def test_a_model_without_a_version_is_not_overwritten(refused: Refused, tmp_path
 
 
 @pytest.mark.parametrize(
+    "out", ["models/<i>x", "models/a b/1", "models/-x/2", f"models/{'x' * 101}"]
+)
+def test_a_name_that_cannot_be_registered_is_refused_before_training(
+    refused: Refused, out: str
+) -> None:
+    assert "cannot be used: give up to 100 letters, digits" in refused(*DIGITS, "--out", out)
+
+
+@pytest.mark.parametrize(
     ("option", "reason"),
     [
         ("--out", "cannot be written: the folder"),
