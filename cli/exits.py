@@ -9,6 +9,7 @@ import traceback
 import click
 
 from tfdpzoo.errors import InputError
+from tfdpzoo.foreign_text import printable
 
 OK = 0
 NOT_VERIFIED = 1
@@ -87,7 +88,7 @@ def _message(error: Exception) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
 
 
 def _say(sentence: str) -> None:

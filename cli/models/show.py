@@ -14,10 +14,10 @@ from tfdpzoo.cli.models.cells import (
     rounded_epsilon,
     version_fields,
 )
+from tfdpzoo.foreign_text import printable
 from tfdpzoo.privacy.statement import scientific
 from tfdpzoo.registry.index import registered_version
 from tfdpzoo.registry.location import locate
-from tfdpzoo.registry.version_facts import printable
 
 _EXAMPLES = """\b
 Examples:

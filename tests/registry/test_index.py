@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tfdpzoo.foreign_text import printable
 from tfdpzoo.registry import index
 from tfdpzoo.registry.aliases import set_alias
 from tfdpzoo.registry.index import registered_version, registered_versions
 from tfdpzoo.registry.registration import register
 from tfdpzoo.registry.removal import remove_version
-from tfdpzoo.registry.version_facts import VersionFacts, printable
+from tfdpzoo.registry.version_facts import VersionFacts
 
 
 @pytest.fixture
@@ -169,13 +170,13 @@ def test_a_registry_that_cannot_be_written_to_is_listed(
 
 
 def test_what_could_steer_a_terminal_is_not_told(registry: Path) -> None:
-    assert printable("a\x1b[31mb\nc\u202e") == "a?[31mb?c?"
+    assert printable("a\x1b[31mb\nc\u202e") == "a\ufffd[31mb\ufffdc\ufffd"
     record = registry / "small" / "1" / "assets.extra" / "privacy.json"
     record.write_text(record.read_text().replace('"saved_model.pb"', '"\\u001b[2J.pb"'))
 
     (_, altered, _) = registered_versions(registry)
 
-    assert altered.problem == "The file ?[2J.pb is missing."
+    assert altered.problem == "The file \ufffd[2J.pb is missing."
 
 
 def test_a_thousand_versions_are_listed_quickly(exported: Path, models: Path) -> None:

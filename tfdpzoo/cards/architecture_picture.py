@@ -13,6 +13,7 @@ from tfdpzoo.cards.architecture_graph import ArchitectureGraph, Repetition, Row,
 from tfdpzoo.cards.picture import Picture
 from tfdpzoo.cards.templating import page_templates
 from tfdpzoo.cards.theme import colour
+from tfdpzoo.foreign_text import printable
 from tfdpzoo.model_facts import ModelFacts
 
 _MARGIN = 12
@@ -111,7 +112,7 @@ def _box(index: int, row: Row) -> _Box:
 
 
 def _short(text: str) -> str:
-    text = formatting.printable(text)
+    text = printable(text)
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
 
 

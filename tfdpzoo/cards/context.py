@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdpzoo.cards.architecture_notes import ArchitectureNotes
-from tfdpzoo.cards.formatting import printable
 from tfdpzoo.errors import InputError
+from tfdpzoo.foreign_text import printable
 from tfdpzoo.model_facts import ModelFacts, TrainingFacts
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.reservations import reservations

@@ -8,16 +8,6 @@ from collections.abc import Iterable
 from tfdpzoo.privacy.statement import round_up, scientific
 
 
-def printable(text: str) -> str:
-    """Returns a text without characters that cannot be shown or written, or steer a terminal.
-
-    Example:
-        >>> printable("digits" + chr(27) + "[2J")
-        'digits?[2J'
-    """
-    return "".join(each if each.isprintable() else "?" for each in text)
-
-
 def epsilon(value: float, digits: int = 2) -> str:
     """Writes a privacy loss, never smaller than it is.
 

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 from tfdpzoo.cards import formatting
+from tfdpzoo.foreign_text import printable
 
 # An underscore within a word is none of Markdown's; some signs are so only where a line begins.
 _MARKDOWN_SPECIAL = re.compile(
@@ -33,7 +34,7 @@ def escape_markdown(value: Any) -> str:
     """
     if isinstance(value, Verbatim):
         return str(value)
-    text = formatting.printable(" ".join(str(value).split()))
+    text = printable(" ".join(str(value).split()))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN_SPECIAL.sub(_escaped, text)
 

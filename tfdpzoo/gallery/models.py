@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdpzoo.cards.context import Card, NotesOf, read_card
-from tfdpzoo.cards.formatting import printable
 from tfdpzoo.errors import InputError
+from tfdpzoo.foreign_text import printable
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _VERSION = re.compile(r"[0-9]+")

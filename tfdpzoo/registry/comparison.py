@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tfdpzoo.errors import InputError
+from tfdpzoo.foreign_text import printable
 from tfdpzoo.model_facts import ModelFacts
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.recipe import Recipe
-from tfdpzoo.registry.version_facts import VersionFacts, printable
+from tfdpzoo.registry.version_facts import VersionFacts
 from tfdpzoo.toml import parse_table
 from tfdpzoo.version_folder import read_privacy_file
 

@@ -26,10 +26,11 @@ from typing import Any
 
 from tfdpzoo.durable_file import replace_among_others
 from tfdpzoo.errors import InputError
+from tfdpzoo.foreign_text import printable
 from tfdpzoo.privacy import strict_json
 from tfdpzoo.registry.aliases import read_aliases
 from tfdpzoo.registry.location import SAVED_MODELS, model_names
-from tfdpzoo.registry.version_facts import VersionFacts, printable
+from tfdpzoo.registry.version_facts import VersionFacts
 from tfdpzoo.version_number import versions
 
 INDEX_FILE = "index.json"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfdpzoo.errors import InputError
+from tfdpzoo.foreign_text import printable
 from tfdpzoo.privacy.strict_json import Epsilon
 
 if TYPE_CHECKING:
@@ -110,16 +111,3 @@ def _require_recorded(folder: Path, record: PrivacyFile) -> None:
         raise InputError(
             f"The file {FACTS_FILE} was altered: it does not have the digest in {PRIVACY_FILE}."
         )
-
-
-def printable(text: str) -> str:
-    """Returns a text without the characters by which a stranger's model could steer a terminal.
-
-    Args:
-        text: Anything that a model's files say.
-
-    Example:
-        >>> printable("digits" + chr(27) + "[2J")
-        'digits?[2J'
-    """
-    return "".join(each if each.isprintable() else "?" for each in text)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfdpzoo.errors import InputError
+from tfdpzoo.foreign_text import quoted
 from tfdpzoo.serving.address import (
     DEFAULT_TIMEOUT,
     is_loopback,
@@ -16,7 +17,6 @@ from tfdpzoo.serving.address import (
     require_timeout,
 )
 from tfdpzoo.serving.client import require_probabilities
-from tfdpzoo.serving.foreign_text import quoted
 from tfdpzoo.serving.served_model import (
     GUARANTEE,
     GUARANTEE_BY_REST,

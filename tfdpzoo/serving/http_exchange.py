@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import requests
 
 from tfdpzoo.errors import InputError
+from tfdpzoo.foreign_text import quoted
 from tfdpzoo.serving.address import is_loopback, require_timeout, require_url
-from tfdpzoo.serving.foreign_text import quoted
 
 _LARGEST_ANSWER = 256 << 20
 _READ_BYTES = 1 << 16

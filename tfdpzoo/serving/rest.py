@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tfdpzoo.errors import InputError
+from tfdpzoo.foreign_text import quoted
 from tfdpzoo.serving.address import DEFAULT_TIMEOUT
 from tfdpzoo.serving.client import require_probabilities
-from tfdpzoo.serving.foreign_text import quoted
 from tfdpzoo.serving.http_exchange import Answer, HttpServer
 from tfdpzoo.serving.served_model import (
     GUARANTEE,

@@ -27,16 +27,6 @@ def form_problems(
         yield "The record holds characters that cannot be seen, which tfdpzoo does not write."
 
 
-def printable(text: str) -> str:
-    """Returns a text from anywhere for a terminal: without control characters and the like.
-
-    Example:
-        >>> printable("a" + chr(27) + "[31mb")
-        'a�[31mb'
-    """
-    return "".join(each if each.isprintable() else "\ufffd" for each in text)
-
-
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfdpzoo.foreign_text import printable
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.reservations import reservations
-from tfdpzoo.verification.form import printable
 
 
 @dataclass(frozen=True)
