@@ -48,8 +48,8 @@ def rest_client(settings: StepSettings) -> TrainingStep:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Head and body in one write: the kernel would hold a second one back for 40 ms.
-        wbufsize = -1
+        # The kernel would hold the body back for 40 ms after the head.
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
