@@ -192,7 +192,7 @@ def test_an_altered_model_is_not_signed(program: RunProgram, model: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("verify", "nowhere"), "There are no models in saved_models, so none named 'nowhere'; a model that lies"),
+        (("verify", "nowhere"), "There are no models in saved_models, so none named 'nowhere'"),
         (("verify", "no/where"), "There is no folder no/where"),
         (("verify", "nowhere.zip"), "nowhere.zip cannot be unpacked: No such file"),
         (("verify", "http://localhost:1"), "names no model; give http://HOST:PORT/v1/models/NAME"),
