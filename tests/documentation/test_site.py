@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -149,30 +149,25 @@ def test_docstrings_are_in_the_reference(site: Path) -> None:
     assert "Formal guarantee" in text
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
-def test_a_browser_without_a_network_shows_and_searches_it(site: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
+def test_a_browser_without_a_network_shows_and_searches_it(site: Path, browser: Any) -> None:
     asked: list[str] = []
     errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        context = browser.new_context(viewport={"width": 390, "height": 800}, offline=True)
-        page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "console",
-            lambda message: errors.append(message.text) if message.type == "error" else None,
-        )
-        page.goto((site / "pitfalls.html").as_uri())
-        # A phone shows all of a page's width, and wide tables scroll inside of themselves.
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        page.click("label.md-header__button[for=__search]")
-        page.locator("input.md-search__input").press_sequentially("tempered sigmoid")
-        page.wait_for_selector(".md-search-result__item", timeout=20_000)
-        found = page.locator(".md-search-result__item").first.inner_text()
-        browser.close()
+    context = browser.new_context(viewport={"width": 390, "height": 800}, offline=True)
+    page = context.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda message: errors.append(message.text) if message.type == "error" else None,
+    )
+    page.goto((site / "pitfalls.html").as_uri())
+    # A phone shows all of a page's width, and wide tables scroll inside of themselves.
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.click("label.md-header__button[for=__search]")
+    page.locator("input.md-search__input").press_sequentially("tempered sigmoid")
+    page.wait_for_selector(".md-search-result__item", timeout=20_000)
+    found = page.locator(".md-search-result__item").first.inner_text()
+    context.close()
 
     assert "sigmoid" in found.lower()
     assert errors == []

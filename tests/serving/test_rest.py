@@ -126,8 +126,8 @@ def test_a_page_is_no_answer():
     with rest_server(lambda *_: (404, b"<html>\n<h1>\x1b[31mNo</h1>")) as url:
         assert refusal(url) == (
             f"The server at {url} is not TensorFlow Serving: it answered "
-            "/v1/models/digits:predict with status 404 and '<html> <h1> [31mNo</h1>', which is "
-            "not JSON."
+            "/v1/models/digits:predict with status 404 and '<html> <h1>\ufffd[31mNo</h1>', which "
+            "is not JSON."
         )
 
 
@@ -172,7 +172,8 @@ def test_the_servers_error_is_quoted_without_what_steers_a_terminal():
     with rest_server(lambda *_: (500, error)) as url:
         sentence = refusal(url)
     assert sentence.startswith(
-        f"The model digits at {url} cannot be used; it answered with status 500: no [2J memory !!!"
+        f"The model digits at {url} cannot be used; it answered with status 500: no \ufffd[2J "
+        "memory !!!"
     )
     assert len(sentence) < 400
 
