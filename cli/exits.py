@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -34,6 +35,8 @@ Exit codes:
 
 DEBUG_VARIABLE = "TFDPZOO_DEBUG"
 
+_SHOWN_OF_A_NAME = 40
+
 
 class StoppedByUserError(Exception):
     """The user stopped the program; the message says what that leaves behind.
@@ -62,6 +65,11 @@ def exit_code_of(error: BaseException, *, debug: bool) -> int:
         return CLOSED_PIPE
     if isinstance(error, InputError | click.ClickException):
         _say(f"Error: {_one_line(_message(error))}")
+        return BAD_INPUT
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        # Only what was typed can be that long.
+        shown = _one_line(str(error.filename))[:_SHOWN_OF_A_NAME]
+        _say(f"Error: No file can have a name as long as {shown}...; give a shorter one.")
         return BAD_INPUT
     if isinstance(error, StoppedByUserError):
         _say(str(error))
