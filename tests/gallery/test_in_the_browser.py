@@ -168,6 +168,7 @@ def test_dark_and_light(opened):
     assert opened(color_scheme="light").evaluate(background) == light
     # A single card is a page of its own and has the same switch.
     page.get_by_role("link", name="seeded").first.click()
+    page.wait_for_url("**/models/**")
     assert page.evaluate(background) == light
 
 
