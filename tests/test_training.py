@@ -2,19 +2,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_jobs import BATCH, EPOCHS, EXAMPLES, UPDATES, dense, job_of, stripes, tiny_recipe
 
-from tfdpzoo import hardware, training
+from tfdpzoo import training
 from tfdpzoo.checkpoint_interval import CheckpointInterval
-from tfdpzoo.data import ImageDataset, Normalization
 from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.dpsgd.secret_key import SecretKey
@@ -23,68 +21,9 @@ from tfdpzoo.fitting import TrainingResult
 from tfdpzoo.model_facts import FACTS_FILE, ModelFacts
 from tfdpzoo.privacy import accounting
 from tfdpzoo.privacy.ledger import Ledger
-from tfdpzoo.recipe import OptimizerSettings, PrivacySettings, Recipe
+from tfdpzoo.recipe import Recipe
 from tfdpzoo.run_folder import RunFolder
 from tfdpzoo.training import Durability, train
-from tfdpzoo.training_job import TrainingJob, prepare
-from tfdpzoo.training_time import estimate_seconds
-from tfdpzoo.training_without_privacy import train_without_privacy
-
-EXAMPLES, BATCH, EPOCHS = 200, 40, 2
-UPDATES = EPOCHS * EXAMPLES // BATCH
-
-
-def _recipe(learning_rate: float = 0.5, averaging_decay: float = 0.9) -> Recipe:
-    return Recipe(
-        name="tiny",
-        model="dense",
-        description="A test",
-        dataset="stripes",
-        privacy=PrivacySettings(
-            epsilon=8.0, delta=1e-3, batch_size=BATCH, epochs=EPOCHS, clip_norm=1.0
-        ),
-        optimizer=OptimizerSettings("sgd", learning_rate, "cosine"),
-        averaging_decay=averaging_decay,
-    )
-
-
-def _stripes(first_image: int | None = None) -> ImageDataset:
-    """Two classes, told apart by the direction of their stripes."""
-    generator = np.random.default_rng(0)
-
-    def images(labels: np.ndarray) -> np.ndarray:
-        stripes = np.zeros((2, 8, 8, 1))
-        stripes[0, ::2] = stripes[1, :, ::2] = 200
-        return (stripes[labels] + generator.integers(1, 55, (len(labels), 8, 8, 1))).astype("uint8")
-
-    train_labels, test_labels = np.arange(EXAMPLES) % 2, np.arange(50) % 2
-    train_images = images(train_labels)
-    if first_image is not None:
-        train_images[0] = first_image
-    return ImageDataset(
-        "stripes",
-        train_images,
-        train_labels,
-        images(test_labels),
-        test_labels,
-        ("rows", "columns"),
-        Normalization.centered(1),
-    )
-
-
-def _dense(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
-    return keras.Sequential(
-        [keras.Input(input_shape), keras.layers.Flatten(), keras.layers.Dense(classes)]
-    )
-
-
-def _job(
-    builder: Callable[..., keras.Model] = _dense,
-    dataset: ImageDataset | None = None,
-    **arguments: Any,
-) -> TrainingJob:
-    recipe = arguments.pop("recipe", None) or _recipe()
-    return prepare(recipe, dataset or _stripes(), builder, **arguments)
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +33,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(place: Path) -> RunFolder:
-    return RunFolder.create(place / "runs", _recipe())
+    return RunFolder.create(place / "runs", tiny_recipe())
 
 
 @pytest.fixture(scope="module")
 def result(place: Path, folder: RunFolder) -> TrainingResult:
-    return train(_job(initialization_seed=0), folder, place / "models" / "3")
+    return train(job_of(initialization_seed=0), folder, place / "models" / "3")
 
 
 def test_a_model_that_does_not_fit_into_memory_is_a_sentence() -> None:
@@ -107,14 +46,14 @@ def test_a_model_that_does_not_fit_into_memory_is_a_sentence() -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
 
     with pytest.raises(InputError, match="weights of dense do not fit into memory"):
-        _job(enormous)
+        job_of(enormous)
 
 
 def test_a_shift_beyond_the_image_is_refused_before_anything_is_counted() -> None:
-    recipe = dataclasses.replace(_recipe(), augmentation=Augmentation(multiplicity=2, shift=8))
+    recipe = dataclasses.replace(tiny_recipe(), augmentation=Augmentation(multiplicity=2, shift=8))
     with pytest.raises(InputError, match="augmentation.shift is 8, but the images are 8 x 8"):
-        _job(recipe=recipe)
-    job = dataclasses.replace(_job(), recipe=recipe)
+        job_of(recipe=recipe)
+    job = dataclasses.replace(job_of(), recipe=recipe)
     with pytest.raises(InputError, match="augmentation.shift is 8"):
         PrivateModel(job.model, job.plan, augmentation=recipe.augmentation)
 
@@ -157,7 +96,7 @@ def test_a_card_finds_test_metrics_and_nothing_of_training_examples(
 
     assert facts is not None and facts.training is not None
     confusion = np.asarray(facts.training.confusion)
-    assert confusion.sum(axis=1).tolist() == np.bincount(_stripes().test_labels).tolist()
+    assert confusion.sum(axis=1).tolist() == np.bincount(stripes().test_labels).tolist()
     assert confusion.trace() / confusion.sum() == pytest.approx(result.accuracy)
     assert [point.updates for point in facts.training.curve] == [5, 10]
     assert facts.training.curve[-1].test_accuracy == result.accuracy
@@ -169,7 +108,7 @@ def test_a_card_finds_test_metrics_and_nothing_of_training_examples(
 
 
 def test_the_exported_model_is_the_one_that_was_tested(result: TrainingResult) -> None:
-    dataset = _stripes()
+    dataset = stripes()
     serve = tf.saved_model.load(str(result.model_path)).signatures["serving_default"]
 
     logits = serve(images=tf.constant(dataset.test_images, tf.float32))["logits"].numpy()
@@ -184,7 +123,7 @@ def test_the_log_and_the_curve_are_there(result: TrainingResult, folder: RunFold
 
 
 def test_the_initialisation_seed_fixes_the_weights_and_nothing_else() -> None:
-    first, second, other = (_job(initialization_seed=seed).model for seed in (1, 1, 2))
+    first, second, other = (job_of(initialization_seed=seed).model for seed in (1, 1, 2))
 
     assert np.array_equal(first.weights[0], second.weights[0])
     assert not np.array_equal(first.weights[0], other.weights[0])
@@ -192,8 +131,8 @@ def test_the_initialisation_seed_fixes_the_weights_and_nothing_else() -> None:
 
 def test_two_runs_from_one_initialisation_differ(place: Path, result: TrainingResult) -> None:
     again = train(
-        _job(initialization_seed=0),
-        RunFolder.create(place / "runs", _recipe()),
+        job_of(initialization_seed=0),
+        RunFolder.create(place / "runs", tiny_recipe()),
         place / "again" / "1",
     )
 
@@ -203,9 +142,9 @@ def test_two_runs_from_one_initialisation_differ(place: Path, result: TrainingRe
 def test_a_known_key_repeats_the_run_and_makes_it_invalid(tmp_path: Path) -> None:
     results = []
     for name in ("1", "2"):
-        folder = RunFolder.create(tmp_path / "runs", _recipe())
+        folder = RunFolder.create(tmp_path / "runs", tiny_recipe())
         key = SecretKey.from_seed(5)
-        job = _job(initialization_seed=0)
+        job = job_of(initialization_seed=0)
         results.append(train(job, folder, tmp_path / name, key=key))
 
     assert results[0].loss == pytest.approx(results[1].loss, rel=1e-5)
@@ -216,17 +155,17 @@ def test_an_existing_version_is_refused_before_training(tmp_path: Path, folder: 
     (tmp_path / "1").mkdir()
 
     with pytest.raises(InputError, match="never overwritten; the next free version is 2"):
-        train(_job(), folder, tmp_path / "1")
+        train(job_of(), folder, tmp_path / "1")
 
 
 def test_a_version_that_appears_meanwhile_is_neither_overwritten_nor_costs_the_run(
     tmp_path: Path,
 ) -> None:
-    run = RunFolder.create(tmp_path / "runs", _recipe())
+    run = RunFolder.create(tmp_path / "runs", tiny_recipe())
     destination = tmp_path / "models" / "1"
 
     result = train(
-        _job(),
+        job_of(),
         run,
         destination,
         observers=(lambda _: destination.mkdir(parents=True, exist_ok=True),),
@@ -248,7 +187,7 @@ def test_a_number_that_is_taken_while_the_model_is_written_is_not_used(
         destination.mkdir(exist_ok=True)
 
     monkeypatch.setattr(ModelFacts, "write", overtaken)
-    result = train(_job(), RunFolder.create(tmp_path / "runs", _recipe()), destination)
+    result = train(job_of(), RunFolder.create(tmp_path / "runs", tiny_recipe()), destination)
 
     assert result.model_path == tmp_path / "models" / "2"
     assert not any(destination.iterdir())
@@ -257,15 +196,15 @@ def test_a_number_that_is_taken_while_the_model_is_written_is_not_used(
 
 def test_a_layer_that_mixes_examples_is_refused_before_the_first_update(tmp_path: Path) -> None:
     def mixing(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
-        inner = _dense(input_shape, classes)
+        inner = dense(input_shape, classes)
         return keras.Sequential(
             [keras.Input(input_shape), keras.layers.BatchNormalization(), *inner.layers]
         )
 
-    run = RunFolder.create(tmp_path / "runs", _recipe())
+    run = RunFolder.create(tmp_path / "runs", tiny_recipe())
 
     with pytest.raises(InputError, match="use GroupNormalization"):
-        train(_job(mixing), run, tmp_path / "models" / "1")
+        train(job_of(mixing), run, tmp_path / "models" / "1")
 
     assert not run.metrics.exists()
     assert not (tmp_path / "models").exists()
@@ -295,8 +234,8 @@ def _rooted(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
 
 
 def test_an_example_without_a_finite_gradient_is_left_out_and_reported(tmp_path: Path) -> None:
-    job = _job(_rooted, _stripes(first_image=0))
-    run = RunFolder.create(tmp_path / "runs", _recipe())
+    job = job_of(_rooted, stripes(first_image=0))
+    run = RunFolder.create(tmp_path / "runs", tiny_recipe())
     sampled = job.plan.batches(
         job.dataset.train_images, job.dataset.train_labels, SecretKey.from_seed(3)
     )
@@ -325,8 +264,8 @@ def test_a_run_that_diverges_writes_no_model(
     tmp_path: Path, patience: int, said: str, updates: int
 ) -> None:
     # The product of two weights of this size is out of float32's range.
-    job = _job(_two_layers, recipe=_recipe(learning_rate=1e30))
-    run = RunFolder.create(tmp_path / "runs", _recipe())
+    job = job_of(_two_layers, recipe=tiny_recipe(learning_rate=1e30))
+    run = RunFolder.create(tmp_path / "runs", tiny_recipe())
 
     with pytest.raises(InputError, match=f"Training diverged: .*{said}"):
         train(job, run, tmp_path / "models" / "1", durability=Durability(patience=patience))
@@ -345,9 +284,9 @@ def test_a_run_that_diverges_later_ends_with_its_last_good_weights(tmp_path: Pat
                 weights = self.model.model.get_weights()
                 self.model.model.set_weights([np.full_like(each, np.inf) for each in weights])
 
-    run = RunFolder.create(tmp_path / "runs", _recipe())
+    run = RunFolder.create(tmp_path / "runs", tiny_recipe())
     result = train(
-        _job(),
+        job_of(),
         run,
         tmp_path / "models" / "1",
         durability=Durability(CheckpointInterval(updates=2), patience=2),
@@ -368,46 +307,18 @@ def test_too_little_memory_is_explained(tmp_path: Path, monkeypatch: pytest.Monk
         raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
 
     monkeypatch.setattr(training.PrivateModel, "fit", exhausted)
-    run = RunFolder.create(tmp_path / "runs", _recipe())
+    run = RunFolder.create(tmp_path / "runs", tiny_recipe())
 
     with pytest.raises(InputError, match="gradients of one chunk of examples do not fit"):
-        train(_job(), run, tmp_path / "models" / "1")
-
-
-def test_training_without_privacy_learns_and_claims_nothing(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path / "runs", _recipe())
-    # Unclipped, a learning rate that suits clipped gradients diverges.
-    job = _job(recipe=_recipe(learning_rate=1.0))
-
-    result = train_without_privacy(job, run)
-
-    assert result.accuracy > 0.9
-    assert result.guarantee is None
-    assert result.updates == UPDATES
-    assert all(row.epsilon is None for row in result.rows)
-    assert result.model_path == run.model_without_privacy
-    assert not run.ledger.exists()
-    loaded = keras.models.load_model(result.model_path)
-    logits = loaded.predict(job.dataset.test_images.astype("float32"), verbose=0)
-    found = (logits.argmax(axis=1) == job.dataset.test_labels).mean()
-    assert found == pytest.approx(result.accuracy)
-
-
-def test_the_hardware_of_a_gpu_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tfdpzoo.dpsgd.model.accelerators", lambda: ["2 x NVIDIA H200"])
-    job = _job()
-
-    recorded = PrivateModel(job.model, job.plan).guarantee()
-
-    assert recorded.provenance.hardware == "2 x NVIDIA H200"
+        train(job_of(), run, tmp_path / "models" / "1")
 
 
 def test_a_recipe_of_bfloat16_and_views_trains_and_serves_float32(tmp_path: Path) -> None:
     recipe = dataclasses.replace(
-        _recipe(), precision="bfloat16", augmentation=Augmentation(multiplicity=2, flip=True)
+        tiny_recipe(), precision="bfloat16", augmentation=Augmentation(multiplicity=2, flip=True)
     )
     run = RunFolder.create(tmp_path / "runs", recipe)
-    job = _job(recipe=recipe)
+    job = job_of(recipe=recipe)
 
     result = train(job, run, tmp_path / "models" / "1")
 
@@ -419,43 +330,3 @@ def test_a_recipe_of_bfloat16_and_views_trains_and_serves_float32(tmp_path: Path
     assert result.guarantee.epsilon == pytest.approx(job.plan.epsilon, rel=1e-4)
     assert result.accuracy > 0.9
     assert Recipe.from_toml(run.recipe) == recipe
-
-
-def test_training_without_privacy_sees_the_views_as_well(tmp_path: Path) -> None:
-    recipe = dataclasses.replace(
-        _recipe(learning_rate=1.0), augmentation=Augmentation(multiplicity=3, flip=True)
-    )
-    run = RunFolder.create(tmp_path / "runs", recipe)
-
-    assert train_without_privacy(_job(recipe=recipe), run).accuracy > 0.9
-
-
-def test_equal_accelerators_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    devices = [SimpleNamespace(name=f"/device:GPU:{index}") for index in range(3)]
-    details = dict(zip("012", ({"device_name": name} for name in "AAB"), strict=True))
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: devices)
-    monkeypatch.setattr(
-        tf.config.experimental, "get_device_details", lambda device: details[device.name[-1]]
-    )
-
-    assert hardware.accelerators() == ["2 x A", "B"]
-
-
-def test_the_time_of_a_run_is_estimated_from_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = _job()
-    longer = dataclasses.replace(
-        job.recipe, privacy=dataclasses.replace(job.recipe.privacy, epochs=20 * EPOCHS)
-    )
-    monkeypatch.setattr("tfdpzoo.training_time._seconds_by_chunk", lambda job, chunk: 0.5)
-
-    seconds = estimate_seconds(job)
-
-    # 400 sampled examples, and 2 * 50 tests at a third of the cost.
-    assert seconds == pytest.approx(0.5 * (400 + 100 / 3) / 64)
-    assert estimate_seconds(_job(recipe=longer)) == pytest.approx(20 * seconds, rel=0.02)
-
-
-def test_a_chunk_is_timed_without_private_examples() -> None:
-    seconds = estimate_seconds(_job())
-
-    assert 0 < seconds < 60
