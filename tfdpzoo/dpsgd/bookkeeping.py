@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
+from tfdpzoo.dpsgd.update_numbers import UpdateNumbers
 from tfdpzoo.errors import InputError
-
-if TYPE_CHECKING:
-    from tfdpzoo.dpsgd.model import PrivateModel
 
 
 class Bookkeeping(keras.callbacks.Callback):
-    """Counts each update before it is executed, and stops at the plan's last one."""
+    """Counts each update before it is executed, and stops at the plan's last one.
 
-    model: PrivateModel
+    Args:
+        numbers: Those of the model that is trained.
+    """
+
+    def __init__(self, numbers: UpdateNumbers) -> None:
+        super().__init__()
+        self._numbers = numbers
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Records the update, and sees to it that its noise is new."""
-        self.model.begin_update()
+        self._numbers.begin()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Stops after the last update."""
-        if not self.model.has_updates_left:
+        if not self._numbers.any_left:
             self.model.stop_training = True
 
 

@@ -41,6 +41,7 @@ from tfdpzoo.dpsgd.replicas import (
 )
 from tfdpzoo.dpsgd.sampling import PoissonBatches
 from tfdpzoo.dpsgd.secret_key import SecretKey
+from tfdpzoo.dpsgd.update_numbers import UpdateNumbers, whole_number
 from tfdpzoo.dpsgd.validate import (
     choose_differentiation,
     clips_single_examples,
@@ -127,10 +128,9 @@ class PrivateModel(keras.Model):
         self.execution = execution or ExecutionSettings()
         self.chosen_execution: ChosenExecution | None = None
         self.ledger = ledger if ledger is not None else Ledger()
-        self.discarded_examples = _counter(0, "discarded_examples")
-        self.executed_updates = _counter(self.ledger.updates, "executed_updates")
-        self._next_update = self.ledger.updates
-        self._goes_on = False
+        self.discarded_examples = whole_number(0, "discarded_examples")
+        self._numbers = UpdateNumbers(plan, self.ledger)
+        self.executed_updates = self._numbers.executed
         self._key = key or SecretKey.generate()
         self._weaknesses: set[str] = set()
         self._trained = list(model.trainable_variables)
@@ -223,7 +223,7 @@ class PrivateModel(keras.Model):
         require_poisson(self.plan, batches, misplaced)
         callbacks = usable_callbacks(callbacks)
         require_left_to_the_plan(kwargs)
-        first = self._next_update
+        first = self._numbers.next
         remaining = self.plan.updates - first
         if remaining <= 0:
             raise InputError(
@@ -232,7 +232,7 @@ class PrivateModel(keras.Model):
             )
         per_epoch = self.plan.updates_per_epoch
         # A run that goes on keeps its epochs, and the first of them may be short.
-        begun, done = divmod(first, per_epoch) if self._goes_on else (0, 0)
+        begun, done = divmod(first, per_epoch) if self._numbers.goes_on else (0, 0)
         allowed = -(-(remaining + done) // per_epoch)
         require_epochs(epochs)
         require_fitting_labels(self.model, self._per_example_loss, batches.labels)
@@ -252,7 +252,7 @@ class PrivateModel(keras.Model):
                 epochs=begun + (allowed if epochs is None else min(allowed, epochs)),
                 steps_per_epoch=per_epoch,
                 callbacks=[
-                    Bookkeeping(),
+                    Bookkeeping(self._numbers),
                     *([ShortEpoch(per_epoch - done)] if done else []),
                     *callbacks,
                 ],
@@ -323,7 +323,7 @@ class PrivateModel(keras.Model):
         weaknesses = set(self._weaknesses)
         if self._key.reproducible:
             weaknesses.add(_FIXED_SEED)
-        if int(self.executed_updates.numpy()) > self.ledger.updates:
+        if self._numbers.past_the_ledger:
             weaknesses.add(_PAST_THE_LEDGER)
         return PrivacyGuarantee.state(
             segments=self.ledger.segments,
@@ -386,36 +386,10 @@ class PrivateModel(keras.Model):
             self._symbolic_build(data_batch=(probe_images(self.model, 1), labels[:1]))
         self._has_metrics = True
 
-    def begin_update(self) -> None:
-        """Numbers the next update and counts it in the ledger; called by `fit` before each.
-
-        A callback that puts back earlier weights puts back their number, too. The next updates
-        would be made with noise that was used before, and the difference of two updates with the
-        same noise has none. So the number is kept apart from the weights.
-
-        Raises:
-            InputError: The plan has no more updates, or the ledger cannot be written.
-        """
-        executed = int(self.executed_updates.numpy())
-        if executed > max(self._next_update, self.ledger.updates):
-            self._weaknesses.add(_PAST_THE_LEDGER)
-        if not self.has_updates_left:
-            raise InputError(f"All {self.plan.updates} updates of the plan have been executed.")
-        update = max(executed, self._next_update)
-        self.executed_updates.assign(update)
-        if update >= self.ledger.updates:
-            self.ledger.record(self.plan.noise_multiplier, self.plan.sampling_rate)
-        self._next_update = update + 1
-
-    @property
-    def has_updates_left(self) -> bool:
-        """Whether there is an update that the plan still allows, or one to repeat."""
-        return self._next_update < self.ledger.updates or self.ledger.updates < self.plan.updates
-
     @property
     def next_update(self) -> int:
         """The number of the update that `fit` executes next."""
-        return self._next_update
+        return self._numbers.next
 
     def go_on_from(self, update: int) -> None:
         """Says which update comes next, after the state of an earlier process was restored.
@@ -433,14 +407,7 @@ class PrivateModel(keras.Model):
         Raises:
             InputError: The ledger does not count all updates before it.
         """
-        if not 0 <= update <= self.ledger.updates:
-            raise InputError(
-                f"Training cannot go on from update {update}: the ledger counts "
-                f"{self.ledger.updates}."
-            )
-        self.executed_updates.assign(update)
-        self._next_update = update
-        self._goes_on = True
+        self._numbers.go_on_from(update)
 
     def _settled_execution(self, labels: np.ndarray) -> ChosenExecution:
         if self.chosen_execution is None:
@@ -477,13 +444,6 @@ class PrivateModel(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Refuses: the key and the ledger do not belong into a saved model."""
         raise NotImplementedError("Save the wrapped .model, or export with tfdpzoo.export.")
-
-
-def _counter(start: int, name: str) -> keras.Variable:
-    """A whole number that all replicas count alike."""
-    return keras.Variable(
-        start, dtype="int64", trainable=False, aggregation="only_first_replica", name=name
-    )
 
 
 _PAST_THE_LEDGER = "Updates were executed outside of fit, which the ledger did not count."
