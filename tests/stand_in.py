@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
-from tfdpzoo.privacy.ledger import Ledger
+from tfdpzoo.privacy.ledger import Ledger, Segment
 
 SHAPE = (8, 8, 3)
 CLASSES = 4
@@ -47,12 +48,18 @@ class StandIn:
 
     def guarantee(self) -> PrivacyGuarantee:
         """States the ledger's updates for a data set of 1,000 examples."""
-        return PrivacyGuarantee.state(
-            segments=self.ledger.segments,
-            delta=1e-4,
-            clip_norm=1.0,
-            examples=1_000,
-            expected_batch=100,
-            planned_updates=20,
-            target_epsilon=4.0,
-        )
+        return guarantee_with(segments=self.ledger.segments)
+
+
+def guarantee_with(**changes: Any) -> PrivacyGuarantee:
+    """The stand-in's guarantee, with other arguments of `PrivacyGuarantee.state` where given."""
+    arguments: dict[str, Any] = {
+        "segments": [Segment(1.1, 0.1, 20)],
+        "delta": 1e-4,
+        "clip_norm": 1.0,
+        "examples": 1_000,
+        "expected_batch": 100,
+        "planned_updates": 20,
+        "target_epsilon": 4.0,
+    }
+    return PrivacyGuarantee.state(**arguments | changes)

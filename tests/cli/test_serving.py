@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from serving_models import CLASS_NAMES, make_images, make_registry
 from serving_servers import RunningServer, own_server, rest_server
-from stand_in import StandIn
+from stand_in import StandIn, guarantee_with
 
-from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.saved_model import export
 
 
@@ -189,16 +188,7 @@ def test_a_served_guarantee_that_does_not_verify(program):
 
 def test_an_honest_record_of_no_guarantee_does_not_hold(program, tmp_path):
     private = StandIn()
-    weak = PrivacyGuarantee.state(
-        segments=private.ledger.segments,
-        delta=1e-4,
-        clip_norm=1.0,
-        examples=1_000,
-        expected_batch=100,
-        planned_updates=20,
-        target_epsilon=4.0,
-        weaknesses=["the seed was fixed"],
-    )
+    weak = guarantee_with(weaknesses=["the seed was fixed"])
     export(private, tmp_path / "weak" / "1", guarantee=weak)
     outcome = program("guarantee", "weak/1")
     assert outcome.code == 1

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import pytest
+from stand_in import guarantee_with
 
 from tfdpzoo.privacy.accesses import PreTraining, Tuning
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
@@ -21,17 +22,7 @@ CLEAN = dataclasses.replace(Provenance.current(), commit="ab" * 20, weights_sha2
 @pytest.fixture(scope="module")
 def honest() -> PrivacyGuarantee:
     """A record that nothing speaks against."""
-    return PrivacyGuarantee.state(
-        segments=[Segment(1.1, 0.1, 20)],
-        delta=1e-4,
-        clip_norm=1.0,
-        examples=1_000,
-        expected_batch=100,
-        planned_updates=20,
-        target_epsilon=4.0,
-        tuning=Tuning.declared("none"),
-        provenance=CLEAN,
-    )
+    return guarantee_with(tuning=Tuning.declared("none"), provenance=CLEAN)
 
 
 @pytest.mark.parametrize(
@@ -102,12 +93,8 @@ def test_files_that_were_not_seen_are_a_reason(honest: PrivacyGuarantee) -> None
 
 def test_reasons_add_up() -> None:
     """Those that the numbers show are among the weaknesses."""
-    weak = PrivacyGuarantee.state(
+    weak = guarantee_with(
         segments=[Segment(0.0, 0.1, 20)],
-        delta=1e-4,
-        clip_norm=1.0,
-        examples=1_000,
-        expected_batch=100,
         planned_updates=21,
         target_epsilon=None,
         weaknesses=["the seed was fixed"],

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from stand_in import StandIn
+from stand_in import StandIn, guarantee_with
 
 from tfdpzoo.errors import InputError
-from tfdpzoo.privacy.guarantee import PrivacyGuarantee
-from tfdpzoo.privacy.ledger import Segment
 from tfdpzoo.registry import registration
 from tfdpzoo.registry.registration import register
 from tfdpzoo.saved_model import export
@@ -139,16 +137,7 @@ def test_a_foreign_saved_model_is_refused(models: Path, tmp_path: Path) -> None:
 
 
 def test_a_guarantee_that_is_not_valid_is_refused(models: Path, tmp_path: Path) -> None:
-    guarantee = PrivacyGuarantee.state(
-        segments=[Segment(1.1, 0.1, 20)],
-        delta=1e-4,
-        clip_norm=1.0,
-        examples=1_000,
-        expected_batch=100,
-        planned_updates=20,
-        target_epsilon=4.0,
-        weaknesses=["the noise was drawn from a known seed"],
-    )
+    guarantee = guarantee_with(weaknesses=["the noise was drawn from a known seed"])
     path = export(StandIn(), tmp_path / "leaky", guarantee=guarantee)
 
     with pytest.raises(InputError, match="guarantee is not valid: the noise was drawn from a kno"):
