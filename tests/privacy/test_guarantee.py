@@ -12,7 +12,8 @@ import sys
 from decimal import Decimal
 
 import pytest
-from hypothesis import assume, given, settings
+from altered_records import alter_one_field, dotted
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
@@ -315,44 +316,14 @@ def test_json_is_deterministic_and_readable(guarantee):
     assert guarantee.to_json() == dataclasses.replace(guarantee).to_json()
 
 
-def places(value, where=()):
-    """Every object and value of a record, by its path."""
-    yield where
-    items = value.items() if isinstance(value, dict) else ()
-    items = enumerate(value) if isinstance(value, list) else items
-    for name, inner in items:
-        yield from places(inner, (*where, name))
-
-
-def at(value, where):
-    for name in where:
-        value = value[name]
-    return value
-
-
-def dotted(where) -> str:
-    return re.sub(r"\.(\[)", r"\1", ".".join(f"[{x}]" if isinstance(x, int) else x for x in where))
-
-
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_missing_unknown_and_mistyped_fields_are_named(guarantee, data):
     fields = json.loads(guarantee.to_json())
-    where = data.draw(st.sampled_from([place for place in places(fields) if place]))
-    change = data.draw(st.sampled_from(["missing", "unknown", "type"]))
-    holder, name = at(fields, where[:-1]), where[-1]
-    assume(change == "type" or isinstance(holder, dict))
-    named = where
-    if change == "type":
-        holder[name] = 3 if isinstance(holder[name], dict) else {"unexpected": 1}
-    elif change == "missing":
-        del holder[name]
-    else:
-        holder["surprise"] = 1
-        named = (*where[:-1], "surprise")
+    wrong = alter_one_field(fields, data)
     with pytest.raises(InputError) as caught:
         PrivacyGuarantee.from_json(json.dumps(fields))
-    assert dotted(named) in str(caught.value)
+    assert dotted(wrong) in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,32 @@ class Client(Protocol):
         """The model and its server, as they are called in a sentence."""
 
     def signatures(self) -> ServedSignatures:
-        """Asks what the model takes and gives."""
+        """Asks what the model takes and gives.
+
+        Raises:
+            InputError: The server does not answer in time, or does not serve the model.
+        """
 
     def probabilities(self, images: npt.NDArray[np.uint8], classes: int) -> npt.NDArray[np.float64]:
-        """Asks for the probability of each class, `[images, classes]`."""
+        """Asks for the probability of each class.
+
+        Args:
+            images: Raw pixels, `[images, height, width, channels]`.
+            classes: How many classes the model tells apart.
+
+        Returns:
+            `[images, classes]`.
+
+        Raises:
+            InputError: The server does not answer in time, refuses, or answers nonsense.
+        """
 
     def guarantee(self) -> str:
-        """Asks the model for its privacy record, JSON that nobody checked yet."""
+        """Asks the model for its privacy record and returns its JSON, which nobody checked yet.
+
+        Raises:
+            InputError: The server does not answer in time, or the model has no record.
+        """
 
 
 def require_probabilities(

@@ -59,11 +59,7 @@ class GrpcClient:
         return f"The model {self._model} at {self._address}"
 
     def signatures(self) -> ServedSignatures:
-        """Asks what the model takes and gives.
-
-        Raises:
-            InputError: The server does not answer in time, or does not serve the model.
-        """
+        """Asks as `Client.signatures` says."""
         metadata = _package(_APIS + "get_model_metadata_pb2")
         request = metadata.GetModelMetadataRequest(metadata_field=["signature_def"])
         self._choose(request.model_spec)
@@ -79,28 +75,13 @@ class GrpcClient:
         )
 
     def probabilities(self, images: npt.NDArray[np.uint8], classes: int) -> npt.NDArray[np.float64]:
-        """Asks for the probability of each class.
-
-        Args:
-            images: Raw pixels, `[images, height, width, channels]`.
-            classes: How many classes the model tells apart.
-
-        Returns:
-            `[images, classes]`.
-
-        Raises:
-            InputError: The server does not answer in time, refuses, or answers nonsense.
-        """
+        """Asks as `Client.probabilities` says."""
         inputs = {"images": images.astype(np.float32)}
         values = self._predict(SERVING, inputs, "probabilities").astype(np.float64)
         return require_probabilities(values, len(images), classes, self.place)
 
     def guarantee(self) -> str:
-        """Asks the model for its privacy record and returns its JSON, which nobody checked yet.
-
-        Raises:
-            InputError: The server does not answer in time, or the model has no record.
-        """
+        """Asks as `Client.guarantee` says."""
         names = self.signatures().names
         if GUARANTEE not in names:
             raise InputError(

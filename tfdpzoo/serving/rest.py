@@ -46,11 +46,7 @@ class RestClient:
         return f"The model {self._model} at {self._server.url}"
 
     def signatures(self) -> ServedSignatures:
-        """Asks what the model takes and gives.
-
-        Raises:
-            InputError: The server does not answer in time, or does not serve the model.
-        """
+        """Asks as `Client.signatures` says."""
         content = self._require(self._server.get(f"{self._path()}/metadata"))
         try:
             signatures = content["metadata"]["signature_def"]["signature_def"]
@@ -60,18 +56,7 @@ class RestClient:
         return ServedSignatures.parse(version, signatures)
 
     def probabilities(self, images: npt.NDArray[np.uint8], classes: int) -> npt.NDArray[np.float64]:
-        """Asks for the probability of each class.
-
-        Args:
-            images: Raw pixels, `[images, height, width, channels]`.
-            classes: How many classes the model tells apart.
-
-        Returns:
-            `[images, classes]`.
-
-        Raises:
-            InputError: The server does not answer in time, refuses, or answers nonsense.
-        """
+        """Asks as `Client.probabilities` says."""
         rows = self._predict(SERVING, images.tolist())
         try:
             values = np.array([row["probabilities"] for row in rows], np.float64)
@@ -80,11 +65,7 @@ class RestClient:
         return require_probabilities(values, len(images), classes, self.place)
 
     def guarantee(self) -> str:
-        """Asks the model for its privacy record and returns its JSON, which nobody checked yet.
-
-        Raises:
-            InputError: The server does not answer in time, or the model has no record.
-        """
+        """Asks as `Client.guarantee` says."""
         names = self.signatures().names
         if GUARANTEE_BY_REST not in names:
             if GUARANTEE in names:
