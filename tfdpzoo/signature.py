@@ -12,14 +12,12 @@ shares. This module imports no TensorFlow.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -34,8 +32,6 @@ _PREFIX = b"tfdpzoo privacy record 1\n"
 _KEY = re.compile("[0-9a-f]{64}")
 _SIGNATURE = re.compile("[0-9a-f]{128}")
 _LARGEST_KEY_FILE = 1 << 16
-
-_Key = TypeVar("_Key", Ed25519PrivateKey, Ed25519PublicKey)
 
 
 @dataclass(frozen=True)
@@ -181,16 +177,21 @@ def read_private_key(path: str | Path) -> Ed25519PrivateKey:
     """Reads a private key that `new_key` or `openssl genpkey -algorithm ed25519` made.
 
     Raises:
-        InputError: There is no such key at `path`, or a password is needed to read it.
+        InputError: There is no such key at `path`.
     """
-    load = functools.partial(serialization.load_pem_private_key, password=None)
+    content = _read_key_file(path)
     try:
-        return _read_key(path, "private", load, Ed25519PrivateKey)
+        key = serialization.load_pem_private_key(content, password=None)
     except TypeError as error:
         raise InputError(
             f"The private key {path} is encrypted; give it without a password, for example from "
             "`openssl pkey -in KEY -out FILE`."
         ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _no_key("private", path) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _no_key("private", path)
+    return key
 
 
 def read_public_key(path: str | Path) -> Ed25519PublicKey:
@@ -199,19 +200,13 @@ def read_public_key(path: str | Path) -> Ed25519PublicKey:
     Raises:
         InputError: There is no such key at `path`.
     """
-    return _read_key(path, "public", serialization.load_pem_public_key, Ed25519PublicKey)
-
-
-def _read_key(
-    path: str | Path, kind: str, load: Callable[[bytes], object], wanted: type[_Key]
-) -> _Key:
     content = _read_key_file(path)
     try:
-        key = load(content)
+        key = serialization.load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise _no_key(kind, path) from error
-    if not isinstance(key, wanted):
-        raise _no_key(kind, path)
+        raise _no_key("public", path) from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise _no_key("public", path)
     return key
 
 

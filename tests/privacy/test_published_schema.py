@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from altered_records import alter_one_field, at, places
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from stand_in import StandIn
 
