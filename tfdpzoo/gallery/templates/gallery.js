@@ -36,7 +36,12 @@
 
   // Plotly reads tags in its texts; these are names, which are shown as they are.
   const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  // A variable has a colour for light and one for dark; only an element has the one of now.
+  const probe = document.body.appendChild(document.createElement("span"));
+  const colour = (name) => {
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  };
 
   const trace = (points, name, marker, more) => ({
     type: "scatter",
