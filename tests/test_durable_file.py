@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from noted_steps import note_steps
 
 from tfdpzoo.durable_file import replace_durably, replacing
 
@@ -79,19 +80,7 @@ def test_an_error_of_the_writer_leaves_the_old_content(tmp_path: Path) -> None:
 def test_content_is_on_the_disk_before_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps: list[str] = []
-    fsync, rename = os.fsync, os.rename
-
-    def noted_fsync(descriptor: int) -> None:
-        steps.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
-        fsync(descriptor)
-
-    def noted_rename(source: Path, target: Path) -> None:
-        steps.append("rename")
-        rename(source, target)
-
-    monkeypatch.setattr(os, "fsync", noted_fsync)
-    monkeypatch.setattr(os, "rename", noted_rename)
+    steps = note_steps(monkeypatch, os, "rename")
     replace_durably(tmp_path / "file", b"content")
 
     assert steps == ["file.new", "rename", tmp_path.name]

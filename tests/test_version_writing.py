@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from noted_steps import note_steps
 
 from tfdpzoo import version_writing
 from tfdpzoo.errors import InputError
@@ -197,21 +198,9 @@ def test_one_at_a_time_holds_the_lock(tmp_path: Path) -> None:
 def test_files_are_on_the_disk_before_the_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps: list[str] = []
-    fsync, rename = os.fsync, version_writing.rename_without_replacing
-
-    def noted_fsync(descriptor: int) -> None:
-        steps.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
-        fsync(descriptor)
-
-    def noted_rename(source: Path, target: Path) -> None:
-        steps.append("rename")
-        rename(source, target)
-
     with staged(tmp_path / "models" / "small") as folder:
         write(folder)
-        monkeypatch.setattr(os, "fsync", noted_fsync)
-        monkeypatch.setattr(version_writing, "rename_without_replacing", noted_rename)
+        steps = note_steps(monkeypatch, version_writing, "rename_without_replacing")
         publish(folder, tmp_path / "models" / "small" / "1")
 
     assert steps == [folder.name, "data", "variables", "rename", "small", "models"] or steps == [
