@@ -1,0 +1,1 @@
+"""Searches for settings whose privacy cost is counted."""
