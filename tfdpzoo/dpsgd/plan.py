@@ -109,7 +109,7 @@ class PrivacyPlan:
         _require_positive("epsilon", epsilon)
         _require_clip_norm(clip_norm)
         _require_sampling(delta, examples, batch_size)
-        updates = _count_updates(epochs, updates, examples, batch_size)
+        updates = _updates_of(epochs, updates, examples, batch_size)
         sigma = accounting.calibrate_noise_multiplier(
             epsilon, delta, batch_size / examples, updates
         )
@@ -143,7 +143,7 @@ class PrivacyPlan:
         """
         _require_noise_multiplier(noise_multiplier)
         _require_sampling(delta, examples, batch_size)
-        updates = _count_updates(epochs, updates, examples, batch_size)
+        updates = _updates_of(epochs, updates, examples, batch_size)
         event = accounting.poisson_gaussian_event(noise_multiplier, batch_size / examples, updates)
         epsilon = accounting.epsilon_by_pld(event, delta)
         if not 0 < epsilon < math.inf:
@@ -173,7 +173,7 @@ class PrivacyPlan:
             >>> plan.extended(epochs=2, epsilon=8.0).updates
             40
         """
-        more = _count_updates(epochs, None, self.examples, self.batch_size)
+        more = count_updates(epochs, self.examples, self.batch_size)
         updates, target = self.updates + more, self.epsilon if epsilon is None else epsilon
         _require_positive("epsilon", target)
         spent = self.epsilon_after(updates)
@@ -252,14 +252,21 @@ class PrivacyPlan:
         return PoissonBatches(self, images, labels, key or SecretKey.generate())
 
 
-def _count_updates(
-    epochs: float | None, updates: int | None, examples: int, batch_size: int
-) -> int:
-    if updates is not None and epochs is None:
-        _require_updates(updates)
-        return updates
-    if epochs is None or updates is not None:
-        raise InputError("Give either epochs or updates.")
+def count_updates(epochs: float, examples: int, batch_size: int) -> int:
+    """Returns how many updates some epochs make, rounded down.
+
+    Args:
+        epochs: How often an example is used on average, above zero.
+        examples: Training examples N.
+        batch_size: Expected size of a sample.
+
+    Raises:
+        InputError: That is none, or more than can be accounted.
+
+    Example:
+        >>> count_updates(30, 50_000, 1024)
+        1464
+    """
     _require_positive("epochs", epochs)
     if epochs * examples / batch_size > _MOST_UPDATES:
         raise InputError(f"epochs is {epochs:g}, which makes more updates than can be accounted.")
@@ -271,6 +278,15 @@ def _count_updates(
             "at all; use more epochs or a smaller batch."
         )
     return updates
+
+
+def _updates_of(epochs: float | None, updates: int | None, examples: int, batch_size: int) -> int:
+    if updates is not None and epochs is None:
+        _require_updates(updates)
+        return updates
+    if epochs is None or updates is not None:
+        raise InputError("Give either epochs or updates.")
+    return count_updates(epochs, examples, batch_size)
 
 
 def _is_number(value: object, kind: type) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import dp_accounting
+from dp_accounting import dp_event
 from scipy import optimize, stats
 
 from tfdpzoo.errors import InputError, unknown_name
@@ -84,7 +85,7 @@ class RepetitionLaw:
         Args:
             trial: The event of one trial.
         """
-        return dp_accounting.RepeatAndSelectDpEvent(trial, self.mean, self._eta)
+        return dp_event.RepeatAndSelectDpEvent(trial, self.mean, self._eta)
 
     def quantile(self, share: float) -> int:
         """Returns the number of trials that is exceeded with a probability of at most 1 - `share`.
@@ -123,7 +124,9 @@ class RepetitionLaw:
     def _halting_probability(self) -> float:
         """Gamma of definition 1 in the paper: that whose law has the mean."""
         return float(
-            optimize.brentq(lambda gamma: self._mean(gamma) - self.mean, 1e-9, 1 - 1e-12, xtol=1e-15)
+            optimize.brentq(
+                lambda gamma: self._mean(gamma) - self.mean, 1e-9, 1 - 1e-12, xtol=1e-15
+            )
         )
 
     def _mean(self, gamma: float) -> float:
