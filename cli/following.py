@@ -20,7 +20,7 @@ from tfdpzoo.recipe import Recipe
 from tfdpzoo.run_folder import RunFolder
 from tfdpzoo.run_record import RunRecord
 from tfdpzoo.run_start import RunStart
-from tfdpzoo.training import follow
+from tfdpzoo.trained_weights import follow
 from tfdpzoo.training_job import prepare
 from tfdpzoo.zoo import catalog
 

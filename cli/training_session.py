@@ -36,7 +36,8 @@ from tfdpzoo.run_folder import RunFolder
 from tfdpzoo.run_lock import locked
 from tfdpzoo.run_record import RunRecord, current_environment, digest_of_file
 from tfdpzoo.run_start import RunStart, first_start, later_start
-from tfdpzoo.training import Durability, train
+from tfdpzoo.trained_weights import Durability
+from tfdpzoo.training import train
 from tfdpzoo.training_job import TrainingJob, plan_for, prepare
 from tfdpzoo.training_without_privacy import train_without_privacy
 from tfdpzoo.version_folder import free_version

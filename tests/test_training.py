@@ -23,7 +23,8 @@ from tfdpzoo.privacy import accounting
 from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.recipe import Recipe
 from tfdpzoo.run_folder import RunFolder
-from tfdpzoo.training import Durability, train
+from tfdpzoo.trained_weights import Durability
+from tfdpzoo.training import train
 
 
 @pytest.fixture(scope="module")

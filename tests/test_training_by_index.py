@@ -22,7 +22,8 @@ from tfdpzoo.privacy.ledger import Ledger
 from tfdpzoo.recipe import OptimizerSettings, PrivacySettings, Recipe
 from tfdpzoo.run_folder import RunFolder
 from tfdpzoo.run_record import digest_of_data
-from tfdpzoo.training import Durability, train
+from tfdpzoo.trained_weights import Durability
+from tfdpzoo.training import train
 from tfdpzoo.training_job import TrainingJob, prepare
 from tfdpzoo.training_without_privacy import train_without_privacy
 
