@@ -53,7 +53,9 @@ class TrainingResult:
 
 
 def optimizer_of(job: TrainingJob) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer, with its schedule over the plan's updates."""
+    """The job's own optimizer, or the recipe's with its schedule over the plan's updates."""
+    if job.optimizer is not None:
+        return job.optimizer
     plan = job.plan
     return job.recipe.optimizer.build(plan.updates, plan.examples / plan.batch_size)
 

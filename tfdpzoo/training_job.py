@@ -31,6 +31,7 @@ class TrainingJob:
         plan: The privacy plan; for a run without privacy it only gives batches and updates.
         engine: Name of the gradient engine.
         strategy: Where the model was built and is trained.
+        optimizer: In the place of the recipe's; None for that.
     """
 
     recipe: Recipe
@@ -39,6 +40,7 @@ class TrainingJob:
     plan: PrivacyPlan
     engine: str = "fast"
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
+    optimizer: keras.optimizers.Optimizer | None = None
 
     @property
     def epochs(self) -> int:

@@ -57,6 +57,23 @@ def hold_out(dataset: ImageDataset, share: float, key: SecretKey) -> ImageDatase
         >>> parts.examples + len(parts.test_images) == data.load("digits").examples
         True
     """
+    held_out = held_out_examples(dataset, share, key)
+    trained, scored = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    return dataclasses.replace(
+        dataset,
+        train_images=_selected(dataset.train_images, trained),
+        train_labels=dataset.train_labels[trained],
+        test_images=_selected(dataset.train_images, scored),
+        test_labels=dataset.train_labels[scored],
+    )
+
+
+def held_out_examples(dataset: ImageDataset, share: float, key: SecretKey) -> npt.NDArray[np.bool_]:
+    """Says of each training example whether it is held out, see `hold_out`.
+
+    Raises:
+        InputError: The share is out of its range, or one of the parts is empty.
+    """
     if not 0 < share < 1:
         raise InputError(
             f"The held-out share of the training examples must be above 0 and below 1, not "
@@ -69,14 +86,7 @@ def hold_out(dataset: ImageDataset, share: float, key: SecretKey) -> ImageDatase
             f"A share of {share:g} of the {dataset.examples:,} training examples of "
             f"{dataset.name} leaves one of the two parts empty; give another share."
         )
-    trained, scored = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    return dataclasses.replace(
-        dataset,
-        train_images=_selected(dataset.train_images, trained),
-        train_labels=dataset.train_labels[trained],
-        test_images=_selected(dataset.train_images, scored),
-        test_labels=dataset.train_labels[scored],
-    )
+    return held_out
 
 
 def _selected(images: Images, indices: npt.NDArray[np.intp]) -> Images:

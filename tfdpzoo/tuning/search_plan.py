@@ -14,7 +14,6 @@ from tfdpzoo.errors import InputError
 from tfdpzoo.privacy import accounting
 from tfdpzoo.privacy.ledger import Segment
 from tfdpzoo.privacy.repetition import RepetitionLaw
-from tfdpzoo.privacy.results import account_search
 from tfdpzoo.privacy.search import Bound, Released, Search, SearchMode, event_of_scores
 
 SMALLEST_TRIAL_EPSILON = 0.1
@@ -206,6 +205,7 @@ class SearchPlan:
         Args:
             released: What of it is released.
         """
+        from tfdpzoo.privacy.results import account_search
         return account_search(
             mode=self.budget.mode,
             law=self.budget.law,

@@ -1,0 +1,453 @@
+"""A KerasTuner tuner whose whole search stays within one privacy budget."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+from keras_tuner.engine.trial import Trial
+
+from tfdpzoo.data import ImageDataset
+from tfdpzoo.data.dataset import Normalization
+from tfdpzoo.dpsgd.model import PrivateModel
+from tfdpzoo.errors import InputError
+from tfdpzoo.privacy.accesses import Tuning
+from tfdpzoo.privacy.guarantee import PrivacyGuarantee
+from tfdpzoo.privacy.search import Bound, Released
+from tfdpzoo.run_lock import locked
+from tfdpzoo.trained_weights import private_model_of
+from tfdpzoo.tuning.data_copy import DATA_FILE, read_copy, write_copy
+from tfdpzoo.tuning.halving import HalvingSchedule, share_of_epochs
+from tfdpzoo.tuning.hypermodel_trials import ACCOUNTED_NAMES, HypermodelTrials, TrialSettings
+from tfdpzoo.tuning.independent_oracle import IndependentOracle
+from tfdpzoo.tuning.objective import OBJECTIVE, counted_objective, require_counted_objective
+from tfdpzoo.tuning.proposals import read_proposal, remember_proposals
+from tfdpzoo.tuning.search_folder import SearchFolder, TrialFolder
+from tfdpzoo.tuning.search_plan import SearchBudget, SearchPlan
+from tfdpzoo.tuning.search_state import SearchState, first_state, new_secret, split_sizes
+from tfdpzoo.tuning.trial_process import run_in_a_process
+from tfdpzoo.tuning.trial_result import TrialResult, best_trials
+from tfdpzoo.tuning.trial_training import job_of, start_after_the_end
+from tfdpzoo.tuning.trials import TrialOrder, Trials, read_trials, write_trials
+
+_SECONDS_BETWEEN_REQUESTS = 0.05
+_LONGEST_WAIT_FOR_THE_LEADER = 600.0
+
+
+class PrivateTuner(keras_tuner.Tuner):
+    """Searches for the best model within one privacy budget, and states what it cost.
+
+    It is used as any KerasTuner tuner: `search`, then `get_best_models`, and `guarantee()` for the
+    epsilon of the whole search. Called again with the same arguments it goes on with a search that
+    was stopped or killed; trials that have ended are neither run nor counted again. Each trial runs
+    in a process of its own. With KerasTuner's environment variables (`KERASTUNER_TUNER_ID`,
+    `KERASTUNER_ORACLE_IP`, `KERASTUNER_ORACLE_PORT`) and a folder that all of them see, several
+    processes run trials side by side for one chief.
+
+    Formal guarantee:
+        That of `tfdpzoo.privacy.search`: the best model with its settings and its noised score is
+        (epsilon, delta)-differentially private with respect to adding or removing one of the
+        examples that `search` is given, with epsilon and delta of the budget. In the random mode
+        this holds if neither the other trials nor their number nor the time that the search took
+        become known, so the folder of a search is private.
+
+    Args:
+        hypermodel: A `keras_tuner.HyperModel`, or a function from hyper-parameters to a compiled
+            `keras.Model` from pixels (0 to 255) to logits. Its optimizer is used; hyper-parameters
+            called `batch_size`, `epochs` and `clip_norm` set these of the trial.
+        budget: What the whole search may cost, and the law or the number of its trials.
+        settings: How each trial is trained.
+        oracle: Proposes settings, with the objective `tfdpzoo.tuning.OBJECTIVE`. By default draws
+            that are independent in the random mode, which takes no other, and Bayesian optimization
+            in the adaptive one.
+        held_out: The share of the examples that trials are scored on instead of trained.
+        keep_trials: Keeps what the losing trials left. In the adaptive mode the guarantee then
+            covers all trials; in the random one it cannot.
+        directory: Where the folder of the search goes.
+        project_name: The folder's name.
+        overwrite: Deletes what an earlier search of that name left and begins anew. What that one
+            cost is in no guarantee then, so nothing of it may have been seen.
+        insecure_seed: A known seed of all draws, for tests: the guarantee is then invalid.
+
+    Raises:
+        InputError: The oracle does not fit the budget, or its objective is not counted.
+
+    Example:
+        >>> budget = SearchBudget(7.0, 1e-5, law=RepetitionLaw("logarithmic", 8.0))
+        >>> tuner = PrivateTuner(build, budget,
+        ...                      TrialSettings(batch_size=512, epochs=20))  # doctest: +SKIP
+        >>> tuner.search(images, labels)  # doctest: +SKIP
+        >>> model = tuner.get_best_models()[0]  # doctest: +SKIP
+        >>> print(tuner.guarantee().sentence())  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        hypermodel: keras_tuner.HyperModel | Callable[..., keras.Model] | None,
+        budget: SearchBudget,
+        settings: TrialSettings,
+        *,
+        oracle: keras_tuner.Oracle | None = None,
+        held_out: float = 0.1,
+        keep_trials: bool = False,
+        directory: str | Path = ".",
+        project_name: str = "private_search",
+        overwrite: bool = False,
+        insecure_seed: int | None = None,
+    ) -> None:
+        self.budget = budget
+        self.settings = settings
+        self.held_out = held_out
+        self.keep_trials = keep_trials
+        self.folder = SearchFolder(Path(directory) / project_name)
+        self.insecure_seed = insecure_seed
+        self._state: SearchState | None = None
+        oracle = oracle or _oracle_for(budget)
+        _require_fitting(oracle, budget, keep_trials)
+        # What the chief and a process alone answer with; other processes only ask.
+        self._own_oracle = oracle
+        remember_proposals(oracle, self.folder)
+        if overwrite and not self._is_worker():
+            shutil.rmtree(self.folder.path, ignore_errors=True)
+        self.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        super().__init__(
+            oracle=oracle,
+            hypermodel=hypermodel,
+            directory=str(self.folder.path),
+            project_name=self.folder.keras_tuner.name,
+            # Its files are replayed from ours, see `proposals`.
+            overwrite=not self._is_worker(),
+        )
+
+    def search(self, *data: Any, **others: Any) -> None:
+        """Runs the trials that are left of the search.
+
+        Args:
+            *data: An `ImageDataset`, whose training images are the private examples, or their
+                pixels `(examples, height, width, channels)` and their labels.
+            **others: `verbose` alone: what a trial trains on is decided here.
+
+        Raises:
+            InputError: The budget is too small for the trials, the search was begun otherwise, no
+                trial came to its end, or private data would be used that nobody counts.
+            TrialStoppedError: A trial was asked to stop.
+        """
+        verbose = others.pop("verbose", "auto")
+        _refuse_uncounted(others)
+        dataset = _as_dataset(data, self.folder)
+        if self._is_worker():
+            self._state = self._wait_for_the_leader()
+            super().search(verbose=verbose)
+            return
+        with locked(self.folder.lock):
+            self._state = self._begin(dataset)
+            if not self.folder.winner.exists():
+                self._run_all(verbose)
+                self._end()
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Runs a trial, or remembers what it came to.
+
+        Raises:
+            FailedTrialError: The trial crashed, which counts as a trial.
+        """
+        folder = self.folder.trial(trial.trial_id)
+        result = TrialResult.read(folder)
+        if result is None:
+            self.order_of(folder).write(folder)
+            result = run_in_a_process(folder)
+        if result.score is None:
+            raise keras_tuner.errors.FailedTrialError(result.reason)
+        return {OBJECTIVE: result.score}
+
+    def order_of(self, folder: TrialFolder) -> TrialOrder:
+        """Returns what a proposed trial is to do.
+
+        Args:
+            folder: Of the trial, with the proposal in it.
+        """
+        proposal = read_proposal(folder)
+        own = {name: value for name, value in proposal.items() if not name.startswith("tuner/")}
+        return TrialOrder(own, share_of_epochs(self._own_oracle, proposal))
+
+    def pre_create_trial(self) -> None:
+        """Waits a moment: KerasTuner asks again at once where a chief has no trial yet."""
+        time.sleep(_SECONDS_BETWEEN_REQUESTS)
+
+    def plan_for(self, dataset: ImageDataset, examples: int, held_out_examples: int) -> SearchPlan:
+        """Calibrates the plan of the search.
+
+        Args:
+            dataset: All examples.
+            examples: How many of them trials are trained on.
+            held_out_examples: How many trials are scored on.
+
+        Raises:
+            InputError: The budget is too small for the trials, or a setting does not fit.
+        """
+        return SearchPlan.calibrate(
+            self.budget,
+            examples=examples,
+            held_out_examples=held_out_examples,
+            batch_size=self.settings.batch_size,
+            epochs=self.settings.epochs,
+            bound=self.bound,
+            longest_trials=_schedule(self._own_oracle).longest_trials,
+        )
+
+    @property
+    def bound(self) -> Bound:
+        """`renyi` if the search can change what a trial costs, or `exact`."""
+        names = {each.name for each in self._own_oracle.get_space().space}
+        return "renyi" if names & set(ACCOUNTED_NAMES) else "exact"
+
+    @property
+    def released(self) -> Released:
+        """What the guarantee covers."""
+        return "all trials" if self.keep_trials else "the best trial"
+
+    def make_trials(self, dataset: ImageDataset) -> Trials:
+        """Returns what the processes of the trials have in common.
+
+        Args:
+            dataset: All examples.
+        """
+        path = (self.folder.path / DATA_FILE).absolute()
+        if not path.exists():
+            write_copy(dataset, path)
+        load = functools.partial(read_copy, path)
+        return HypermodelTrials(
+            self.hypermodel, self._own_oracle.get_space().get_config(), load, self.settings
+        )
+
+    def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
+        """Returns the best models, as they may be released, the best first.
+
+        Args:
+            num_models: How many; more than one are covered only by an adaptive search that keeps
+                its trials.
+
+        Raises:
+            InputError: The guarantee does not cover so many, or the search has not ended.
+        """
+        return [_with_released_weights(each) for each in self._best(num_models)]
+
+    def load_model(self, trial: Trial) -> keras.Model:
+        """Returns the model of a trial that the guarantee covers.
+
+        Raises:
+            InputError: It does not cover it, or the search has not ended.
+        """
+        self._require_ended()
+        return _with_released_weights(self._private(self.folder.trial(trial.trial_id)))
+
+    def best_private_model(self) -> PrivateModel:
+        """Returns the best model with its ledger, as `tfdpzoo.export` takes it with `guarantee()`.
+
+        Raises:
+            InputError: The search has not ended.
+        """
+        return self._best(1)[0]
+
+    def guarantee(self) -> PrivacyGuarantee:
+        """Returns the guarantee of the best model: epsilon is that of the whole search.
+
+        Raises:
+            InputError: The search has not ended.
+        """
+        return self.best_private_model().guarantee(
+            tuning=Tuning.accounted(self.state.plan.search(self.released)),
+            target_epsilon=self.budget.epsilon,
+        )
+
+    @property
+    def state(self) -> SearchState:
+        """What the search has to remember.
+
+        Raises:
+            InputError: It was not begun.
+        """
+        state = self._state or SearchState.read(self.folder.state)
+        if state is None:
+            raise InputError("The search has not begun; call search first.")
+        return state
+
+    def _begin(self, dataset: ImageDataset) -> SearchState:
+        trials = self.make_trials(dataset)
+        state = SearchState.read(self.folder.state)
+        if state is None:
+            secret = new_secret(self.insecure_seed)
+            sizes = split_sizes(dataset, self.held_out, secret)
+            state = first_state(
+                self.plan_for(dataset, *sizes),
+                dataset,
+                secret=secret,
+                insecure_seed=self.insecure_seed,
+                held_out=self.held_out,
+                common_digest=trials.digest(),
+            )
+        else:
+            state.require_same(self.budget, trials.digest())
+            state.require_same_data(dataset)
+        write_trials(trials, self.folder.common)
+        # Last: whoever finds it finds everything else.
+        state.write(self.folder.state)
+        return state
+
+    def _run_all(self, verbose: Any) -> None:
+        oracle = self._own_oracle
+        if self.state.trials == 0:
+            return
+        oracle.max_trials = self.state.trials
+        if isinstance(oracle, IndependentOracle):
+            oracle.key = self.state.key
+        super().search(verbose=verbose)
+
+    def _end(self) -> None:
+        ranked = best_trials(self.folder)
+        if not ranked:
+            raise InputError(_nothing_to_release(self.state.trials))
+        winner = ranked[0][0].name
+        self.folder.winner.write_text(winner)
+        if not self.keep_trials:
+            self.folder.remove_trials(but=winner)
+
+    def _wait_for_the_leader(self) -> SearchState:
+        until = time.monotonic() + _LONGEST_WAIT_FOR_THE_LEADER
+        while (state := SearchState.read(self.folder.state)) is None:
+            if time.monotonic() > until:
+                raise InputError(
+                    f"No chief has begun the search in {self.folder.path}; start it with "
+                    "KERASTUNER_TUNER_ID=chief, in the same folder."
+                )
+            time.sleep(1.0)
+        return state
+
+    def _require_ended(self) -> None:
+        if not self.folder.winner.exists():
+            raise InputError(
+                "The search has not ended; call search to the end. What an unfinished search found "
+                "must not be released."
+            )
+
+    def _best(self, number: int) -> list[PrivateModel]:
+        self._require_ended()
+        if number > 1 and not (self.keep_trials and self.budget.mode == "adaptive"):
+            raise InputError(
+                f"The guarantee covers the best model alone, not {number}; only an adaptive search "
+                "with keep_trials=True covers more."
+            )
+        return [self._private(folder) for folder, _ in best_trials(self.folder)[:number]]
+
+    def _private(self, folder: TrialFolder) -> PrivateModel:
+        job = job_of(folder, self.state, read_trials(self.folder.common))
+        return private_model_of(job, start_after_the_end(folder, self.state))
+
+
+def _oracle_for(budget: SearchBudget) -> keras_tuner.Oracle:
+    if budget.law is not None:
+        return IndependentOracle(counted_objective())
+    return keras_tuner.oracles.BayesianOptimizationOracle(
+        counted_objective(), max_trials=budget.trials
+    )
+
+
+def _require_fitting(oracle: keras_tuner.Oracle, budget: SearchBudget, keep_trials: bool) -> None:
+    require_counted_objective(getattr(oracle.objective, "name", str(oracle.objective)))
+    if oracle.objective.direction != "max":
+        raise InputError(f"The objective {OBJECTIVE} is to be large; give it the direction max.")
+    if budget.law is not None and type(oracle) is not IndependentOracle:
+        raise InputError(
+            f"A random number of trials is accounted for settings that are drawn independently, "
+            f"but {type(oracle).__name__} chooses them in view of earlier trials. Leave the oracle "
+            "out, or give the budget a number of trials that all count: SearchBudget(trials=...)."
+        )
+    if budget.law is not None and keep_trials:
+        raise InputError(
+            "With a random number of trials only the best one may be released; to keep the others, "
+            "give the budget a number of trials that all count: SearchBudget(trials=...)."
+        )
+    trials = _schedule(oracle).trials
+    if trials is not None and trials != budget.trials:
+        raise InputError(
+            f"This Hyperband runs {trials} trials, and the budget is for {budget.trials}; give it "
+            f"trials={trials}, or another max_epochs or factor."
+        )
+    # A trial that crashed has been counted, and is not run again; the others go on.
+    oracle.max_retries_per_trial = 0
+    oracle.max_consecutive_failed_trials = sys.maxsize
+
+
+@dataclasses.dataclass(frozen=True)
+class _NoSchedule:
+    trials: None = None
+    longest_trials: None = None
+
+
+def _schedule(oracle: keras_tuner.Oracle) -> HalvingSchedule | _NoSchedule:
+    if isinstance(oracle, keras_tuner.oracles.HyperbandOracle):
+        return HalvingSchedule.of(oracle)
+    return _NoSchedule()
+
+
+def _refuse_uncounted(others: dict[str, Any]) -> None:
+    for name in ("validation_data", "validation_split"):
+        if name in others:
+            raise InputError(
+                f"{name} would score trials on examples that nobody counts; a part of the examples "
+                "that search is given is held out for that, see held_out."
+            )
+    if others:
+        raise InputError(
+            f"search takes no {min(others)}: how a trial is trained belongs to TrialSettings."
+        )
+
+
+def _as_dataset(data: Sequence[Any], folder: SearchFolder) -> ImageDataset:
+    if len(data) == 1 and isinstance(data[0], ImageDataset):
+        return data[0]
+    if len(data) != 2:
+        raise InputError("search takes an ImageDataset, or images and their labels.")
+    return _dataset_of(np.asarray(data[0]), np.asarray(data[1]))
+
+
+def _dataset_of(images: np.ndarray, labels: np.ndarray) -> ImageDataset:
+    """The examples as a data set, whose one test image is blank and is never looked at."""
+    channels = images.shape[-1] if images.ndim == 4 else 1
+    return ImageDataset(
+        name="examples",
+        train_images=images,
+        train_labels=labels,
+        test_images=np.zeros_like(images[:1]),
+        test_labels=np.zeros_like(labels[:1]),
+        class_names=tuple(map(str, range(int(labels.max()) + 1))),
+        normalization=Normalization.centered(channels),
+    )
+
+
+def _nothing_to_release(trials: int) -> str:
+    if trials == 0:
+        return (
+            "The law drew no trial at all, which it does once in a while and which is part of its "
+            "cost: nothing is released. Another law than poisson always draws one."
+        )
+    return (
+        "No trial came to its end, so that there is nothing to release; the messages of each are "
+        "in its folder. What the search cost is spent all the same if anything of it was seen."
+    )
+
+
+def _with_released_weights(private: PrivateModel) -> keras.Model:
+    with private.released_weights() as model:
+        weights = model.get_weights()
+    private.model.set_weights(weights)
+    return private.model
