@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from tfdpzoo.checkpoint_interval import DEFAULT_INTERVAL, CheckpointInterval
 from tfdpzoo.cli import options
+from tfdpzoo.cli.chosen_recipe import chosen_recipe
+from tfdpzoo.cli.destination import destination_of
 from tfdpzoo.cli.model_notes import tell_note_on
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.errors import InputError
 from tfdpzoo.memory import parse_memory
 from tfdpzoo.overrides import parse_assignments
 from tfdpzoo.recipe import Recipe
-from tfdpzoo.registry.location import SAVED_MODELS
 from tfdpzoo.registry.reference import require_name
 from tfdpzoo.zoo import catalog
 
-_LONGEST_NAME = 40
-"""Of what a data set gives to the name of a model, which is to be typed."""
 _DECIDED_BY_THE_RUN = frozenset(
     {
         *("model", "delta", "dataset", "image_size", "recipe_name", "assignments", "engine"),
@@ -244,11 +240,11 @@ def train(
         )
     typed = {"privacy.epsilon": epsilon, "privacy.delta": delta, "image_size": image_size}
     given = {key: value for key, value in typed.items() if value is not None}
-    recipe = _recipe(model, recipe_name, dataset, given, texts)
+    recipe = chosen_recipe(model, recipe_name, dataset, given, texts)
     order = TrainingOrder(
         model=model,
         recipe=recipe,
-        destination=None if no_dp else _destination(out, recipe),
+        destination=None if no_dp else destination_of(out, recipe),
         runs=runs,
         data_dir=data_dir,
         engine=engine,
@@ -337,50 +333,6 @@ def _refuse_beside_no_dp(
         raise InputError(
             "--tuning belongs to a guarantee, which --no-dp does without; leave it out."
         )
-
-
-def _recipe(
-    model: str,
-    name: str | None,
-    dataset: str | None,
-    given: Mapping[str, Any],
-    texts: Mapping[str, str],
-) -> Recipe:
-    recipe = catalog.recipe(model, name, dataset).with_overrides(given)
-    if not texts:
-        return recipe
-    twice = texts.keys() & {*given, *(("dataset",) if dataset is not None else ())}
-    if twice:
-        raise InputError(f"{min(twice)} is set twice; give it once.")
-    # Which arguments the architecture has is known to its code alone, which needs TensorFlow.
-    from tfdpzoo.cli.tensorflow_startup import start_tensorflow
-
-    start_tensorflow()
-    return catalog.recipe(model, name, dataset, overrides={**given, **texts})
-
-
-def _destination(out: Path | None, recipe: Recipe) -> Path:
-    # The privacy records take a second to import.
-    from tfdpzoo.registry.reference import require_name
-    from tfdpzoo.version_folder import GRAPH_FILE, next_version
-
-    folder = out or SAVED_MODELS / f"{recipe.model}-{_name_of(recipe.dataset)}"
-    model = folder.absolute()
-    require_name("model", model.parent.name if model.name.isdecimal() else model.name)
-    if folder.name.isdecimal():
-        return folder
-    if (folder / GRAPH_FILE).exists():
-        raise InputError(
-            f"{folder} exists already, is itself a model and is never overwritten; choose another "
-            "path."
-        )
-    return folder / str(next_version(folder))
-
-
-def _name_of(dataset: str) -> str:
-    path = Path(dataset).expanduser().resolve()
-    name = path.stem if path.suffix.lower() == ".npz" else path.name
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", name)[:_LONGEST_NAME].strip("-.") or "images"
 
 
 def _check_places(order: TrainingOrder) -> None:

@@ -42,9 +42,7 @@ class HalvingSchedule:
         epochs = times * sum(size * epochs for size, epochs in rounds)
         return cls(
             trials=times * sum(size for size, _ in rounds),
-            longest_trials=times
-            * sum(size * epochs for size, epochs in rounds)
-            / oracle.max_epochs,
+            longest_trials=epochs / oracle.max_epochs,
         )
 
 

@@ -25,6 +25,7 @@ from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.search import Bound, Released
 from tfdpzoo.run_lock import locked
 from tfdpzoo.trained_weights import private_model_of
+from tfdpzoo.training_job import TrainingJob
 from tfdpzoo.tuning.data_copy import DATA_FILE, read_copy, write_copy
 from tfdpzoo.tuning.halving import HalvingSchedule, share_of_epochs
 from tfdpzoo.tuning.hypermodel_trials import ACCOUNTED_NAMES, HypermodelTrials, TrialSettings
@@ -264,10 +265,35 @@ class PrivateTuner(keras_tuner.Tuner):
         Raises:
             InputError: The search has not ended.
         """
-        return self.best_private_model().guarantee(
+        return self.guarantee_of(self.best_private_model())
+
+    def guarantee_of(self, private: PrivateModel) -> PrivacyGuarantee:
+        """Returns the guarantee of a model that the search found.
+
+        Args:
+            private: The model with its ledger.
+        """
+        return private.guarantee(
             tuning=Tuning.accounted(self.state.plan.search(self.released)),
             target_epsilon=self.budget.epsilon,
         )
+
+    def best_folder(self) -> TrialFolder:
+        """Returns the folder of the best trial.
+
+        Raises:
+            InputError: The search has not ended.
+        """
+        self._require_ended()
+        return self.folder.trial(self.folder.winner.read_text())
+
+    def job_of(self, folder: TrialFolder) -> TrainingJob:
+        """Returns the training of a trial, as its process had it.
+
+        Args:
+            folder: Of the trial.
+        """
+        return job_of(folder, self.state, read_trials(self.folder.common))
 
     @property
     def state(self) -> SearchState:
@@ -349,8 +375,7 @@ class PrivateTuner(keras_tuner.Tuner):
         return [self._private(folder) for folder, _ in best_trials(self.folder)[:number]]
 
     def _private(self, folder: TrialFolder) -> PrivateModel:
-        job = job_of(folder, self.state, read_trials(self.folder.common))
-        return private_model_of(job, start_after_the_end(folder, self.state))
+        return private_model_of(self.job_of(folder), start_after_the_end(folder, self.state))
 
 
 def _oracle_for(budget: SearchBudget) -> keras_tuner.Oracle:
