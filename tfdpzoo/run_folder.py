@@ -40,7 +40,7 @@ class RunFolder:
         name = f"{recipe.model}-{recipe.name}-{moment}"
         text = recipe.to_toml()
         try:
-            folder = cls(_make_free(Path(parent), name))
+            folder = cls(make_free_folder(Path(parent), name))
             folder.recipe.write_text(text, encoding="utf-8")
         except OSError as error:
             raise InputError(
@@ -142,7 +142,16 @@ def check_runs(parent: str | Path) -> None:
         ) from error
 
 
-def _make_free(parent: Path, name: str) -> Path:
+def make_free_folder(parent: Path, name: str) -> Path:
+    """Makes a private folder under a name, or under that and a number where it is taken.
+
+    Args:
+        parent: Where it goes; made if it is missing.
+        name: Of the folder.
+
+    Raises:
+        OSError: It cannot be made.
+    """
     parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:

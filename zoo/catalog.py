@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = __name__.rpartition(".")[0]
 
-__all__ = ["ZooEntry", "build", "entry", "names", "note_on", "recipe", "survey"]
+__all__ = ["ZooEntry", "build", "builder", "entry", "names", "note_on", "recipe", "survey"]
 
 
 def names() -> list[str]:
@@ -113,6 +113,18 @@ def build(
         601069
     """
     return entry(name).build(input_shape=input_shape, classes=classes, **arguments)
+
+
+def builder(name: str) -> Callable[..., keras.Model]:
+    """Returns what builds a model, as `entry(name).build`.
+
+    Args:
+        name: The model's name, or `path/to/file.py:function`.
+
+    Raises:
+        InputError: The model is unknown.
+    """
+    return entry(name).build
 
 
 def recipe(

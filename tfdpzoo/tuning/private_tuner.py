@@ -307,6 +307,18 @@ class PrivateTuner(keras_tuner.Tuner):
             raise InputError("The search has not begun; call search first.")
         return state
 
+    def begin(self, dataset: ImageDataset) -> SearchState:
+        """Draws what is drawn once, unless that was done, and runs no trial.
+
+        Args:
+            dataset: All examples.
+
+        Raises:
+            InputError: As `search` says.
+        """
+        with locked(self.folder.lock):
+            return self._begin(dataset)
+
     def _begin(self, dataset: ImageDataset) -> SearchState:
         trials = self.make_trials(dataset)
         state = SearchState.read(self.folder.state)
