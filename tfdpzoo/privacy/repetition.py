@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import dp_accounting
+import numpy as np
 from dp_accounting import dp_event
 from scipy import optimize, stats
 
@@ -28,7 +29,10 @@ LawName = Literal["logarithmic", "geometric", "poisson", "truncated negative bin
 LAWS: tuple[str, ...] = ("logarithmic", "geometric", "truncated negative binomial", "poisson")
 """The names, the one with the heaviest tail and the least cost first."""
 
-_LARGEST_MEAN = 10_000
+_SMALLEST_MEAN, _LARGEST_MEAN = 1.01, 10_000
+_LAST = 40
+"""Of the logarithmic law at most exp(-40) is beyond this number divided by gamma."""
+
 _SMALLEST_SHAPE, _LARGEST_SHAPE = 0.01, 100.0
 
 
@@ -38,7 +42,7 @@ class RepetitionLaw:
 
     Attributes:
         name: One of `LAWS`.
-        mean: The mean number of trials, above 1.
+        mean: The mean number of trials, at least 1.01.
         shape: Eta of the truncated negative binomial law, which lies between the logarithmic (0)
             and the geometric one (1), and beyond; null for the others.
 
@@ -58,10 +62,10 @@ class RepetitionLaw:
     def __post_init__(self) -> None:
         if self.name not in LAWS:
             raise unknown_name("law of the number of trials", self.name, LAWS)
-        if not 1 < self.mean <= _LARGEST_MEAN:
+        if not _SMALLEST_MEAN <= self.mean <= _LARGEST_MEAN:
             raise InputError(
-                f"The mean number of trials must be above 1 and at most {_LARGEST_MEAN:,}, not "
-                f"{self.mean!r}; to train once, use `tfdpzoo train`."
+                f"The mean number of trials must be from {_SMALLEST_MEAN:g} to {_LARGEST_MEAN:,}, "
+                f"not {self.mean!r}; to train once, use `tfdpzoo train`."
             )
         if (self.name == "truncated negative binomial") != (self.shape is not None):
             raise InputError(
@@ -94,14 +98,14 @@ class RepetitionLaw:
             share: From 0 to below 1.
         """
         if self.name == "geometric":
-            return int(stats.geom.ppf(share, 1 / self.mean))
+            return max(1, int(stats.geom.ppf(share, 1 / self.mean)))
         if self.name == "poisson":
-            return int(stats.poisson.ppf(share, self.mean))
+            return max(0, int(stats.poisson.ppf(share, self.mean)))
         gamma = self._halting_probability()
         if self.name == "logarithmic":
-            return max(1, int(stats.logser.ppf(share, 1 - gamma)))
-        none = stats.nbinom.cdf(0, self._eta, gamma)
-        return max(1, int(stats.nbinom.ppf(none + share * (1 - none), self._eta, gamma)))
+            return self._logarithmic_quantile(share, gamma)
+        some = -math.expm1(self._eta * math.log(gamma))
+        return max(1, int(stats.nbinom.isf((1 - share) * some, self._eta, gamma)))
 
     def draw(self, seed: int | None = None) -> int:
         """Draws the number of trials, which has to stay secret.
@@ -115,6 +119,13 @@ class RepetitionLaw:
         """
         generator = secrets.SystemRandom() if seed is None else random.Random(seed)
         return self.quantile(generator.random())
+
+    @staticmethod
+    def _logarithmic_quantile(share: float, gamma: float) -> int:
+        """SciPy's fills the memory where the tail is long."""
+        numbers = np.arange(1, math.ceil(_LAST / gamma) + 1)
+        below = np.cumsum(stats.logser.pmf(numbers, 1 - gamma))
+        return int(np.searchsorted(below, share)) + 1
 
     @property
     def _eta(self) -> float:

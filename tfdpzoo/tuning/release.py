@@ -59,5 +59,3 @@ def release_best(
 def _seconds_of(folder: TrialFolder) -> float:
     result = TrialResult.read(folder)
     return 0.0 if result is None else result.seconds
-
-

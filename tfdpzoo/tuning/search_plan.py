@@ -14,7 +14,14 @@ from tfdpzoo.errors import InputError
 from tfdpzoo.privacy import accounting
 from tfdpzoo.privacy.ledger import Segment
 from tfdpzoo.privacy.repetition import RepetitionLaw
-from tfdpzoo.privacy.search import Bound, Released, Search, SearchMode, event_of_scores
+from tfdpzoo.privacy.search import (
+    Bound,
+    Released,
+    Search,
+    SearchMode,
+    account_search,
+    event_of_scores,
+)
 
 SMALLEST_TRIAL_EPSILON = 0.1
 """With less than that nothing can be learned from images, and a search is refused."""
@@ -123,7 +130,7 @@ class SearchPlan:
             epochs: Of a trial, of the longest where they differ.
             bound: `renyi` if trials may differ in batch size and updates.
             longest_trials: To how many trials of the longest kind all trials together amount; by
-                default their number.
+                default their number. Where `bound` is `renyi` each counts as one of them.
 
         Raises:
             InputError: A value is out of its range, or the budget is too small for the trials.
@@ -205,7 +212,6 @@ class SearchPlan:
         Args:
             released: What of it is released.
         """
-        from tfdpzoo.privacy.results import account_search
         return account_search(
             mode=self.budget.mode,
             law=self.budget.law,
@@ -252,7 +258,8 @@ class _Trainings:
     def updates_in_all(self) -> int | None:
         if self.budget.trials is None:
             return None
-        return math.ceil(self.updates * (self.longest_trials or self.budget.trials))
+        longest = self.budget.trials if self.bound == "renyi" else self.longest_trials
+        return math.ceil(self.updates * (longest or self.budget.trials))
 
     def within_budget(self, noise_multiplier: float) -> bool:
         budget = self.budget

@@ -68,7 +68,7 @@ def run_in_a_process(folder: TrialFolder) -> TrialResult:
         return result
     if code == _STOPPED:
         raise TrialStoppedError(f"Trial {folder.name} was stopped.")
-    result = TrialResult("crashed", None, time.monotonic() - began, 0, _reason(folder, code))
+    result = TrialResult("crashed", None, time.monotonic() - began, 0, None, _reason(folder, code))
     result.write(folder)
     return result
 

@@ -22,6 +22,7 @@ class TrialResult:
         score: The noised share of right answers on the held-out examples; null after a crash.
         seconds: Wall time of its training.
         updates: How many its ledger counts.
+        epsilon: Of its trainings alone, by PLD; null where none was planned before it crashed.
         reason: Why it crashed, a sentence; null if it did not.
     """
 
@@ -29,6 +30,7 @@ class TrialResult:
     score: float | None
     seconds: float
     updates: int
+    epsilon: float | None
     reason: str | None = None
 
     def write(self, folder: TrialFolder) -> None:

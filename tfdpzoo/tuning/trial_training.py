@@ -60,7 +60,7 @@ def run_trial(
             f"{updates:,} updates were executed instead of {job.plan.updates:,}, because some had "
             "to be repeated with other noise; that is more than a trial may cost"
         )
-        result = TrialResult("crashed", None, trained.seconds, updates, reason)
+        result = TrialResult("crashed", None, trained.seconds, updates, None, reason)
     else:
         score = noised_score(
             trained.accuracy,
@@ -68,7 +68,8 @@ def run_trial(
             state.plan.score_noise_multiplier,
             start.key,
         )
-        result = TrialResult("completed", score, trained.seconds, updates)
+        epsilon = job.plan.epsilon
+        result = TrialResult("completed", score, trained.seconds, updates, epsilon)
     result.write(folder)
     return result
 
