@@ -28,6 +28,7 @@ from tfdpzoo.cli.serve_config import serve_config
 from tfdpzoo.cli.show import show
 from tfdpzoo.cli.sign import sign
 from tfdpzoo.cli.train import train
+from tfdpzoo.cli.tune import tune
 from tfdpzoo.cli.verify import verify
 from tfdpzoo.errors import InputError
 
@@ -41,7 +42,7 @@ Examples:
 
 
 _SECTIONS = {
-    "Training": (train, plan, list_models, show),
+    "Training": (train, tune, plan, list_models, show),
     "The guarantee": (verify, guarantee, sign, schema),
     "Trained models": (models, register, evaluate, card, gallery),
     "Elsewhere": (export, serve_config, predict),

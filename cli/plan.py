@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from tfdpzoo.cli import options
-from tfdpzoo.cli.console import facts, open_console, print_json
+from tfdpzoo.cli import options, search_options
+from tfdpzoo.cli.console import facts, open_console, print_json, say
 from tfdpzoo.cli.model_notes import tell_note_on
 from tfdpzoo.errors import InputError
 from tfdpzoo.zoo import catalog
@@ -20,6 +20,7 @@ Examples:
   tfdpzoo plan --noise-multiplier 0.845 --delta 1e-5 --examples 50000 --batch-size 1024 \\
                --updates 1464
   tfdpzoo plan smoothnet --recipe mnist --epsilon 1
+  tfdpzoo plan smoothnet --recipe mnist --epsilon 3 --tune 10
 """
 
 
@@ -35,15 +36,22 @@ Examples:
 @options.epochs
 @options.updates
 @options.clip_norm
+@search_options.tune
+@search_options.held_out
 @options.as_json
 def plan(
     model: str | None,
     recipe_name: str | None,
     dataset: str | None,
+    tune: float | None,
+    held_out: float,
     as_json: bool,
     **given: Any,
 ) -> None:
     """Say what noise an epsilon takes, or what epsilon a noise gives.
+
+    With --tune: what each way of searching for settings leaves for a single trial, so that the
+    whole search stays within --epsilon.
 
     Nothing is trained. With a MODEL, what is not given comes from its recipe. A MODEL is one of
     `tfdpzoo list`, or path/to/file.py:build.
@@ -54,6 +62,9 @@ def plan(
         settings = _with_recipe(settings, model, recipe_name, dataset)
     elif recipe_name is not None or dataset is not None:
         raise InputError("--recipe and --dataset belong to a MODEL; name it first.")
+    if tune is not None:
+        _tell_of_search(settings, tune, held_out, as_json)
+        return
     made = _make_plan(settings)
     # The accountants take a second to import.
     from tfdpzoo.cli.plan_facts import plan_fields, plan_rows
@@ -62,6 +73,29 @@ def plan(
         print_json(plan_fields(made))
         return
     open_console().print(facts(plan_rows(made)))
+
+
+def _tell_of_search(
+    settings: dict[str, Any], trials: float, held_out: float, as_json: bool
+) -> None:
+    for name in ("noise_multiplier", "updates"):
+        if name in settings:
+            raise InputError(
+                f"{_option(name)} cannot be given with --tune, which finds the noise for --epsilon "
+                "and --epochs."
+            )
+    _require_complete(settings)
+    # The accountants take a second to import.
+    from tfdpzoo.cli.plan_of_search import fields_of_ways, table_of_ways, ways_of_searching
+
+    ways = ways_of_searching(settings, trials, held_out)
+    if as_json:
+        print_json(fields_of_ways(ways))
+        return
+    console = open_console()
+    console.print(table_of_ways(ways))
+    for reason in dict.fromkeys(way.reason for way in ways if way.reason is not None):
+        say(console, reason, style="yellow")
 
 
 def _with_recipe(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tfdpzoo.errors import InputError
-from tfdpzoo.privacy.repetition import LAWS, RepetitionLaw
+from tfdpzoo.privacy.law_names import LAWS
 from tfdpzoo.tuning.objective import OBJECTIVE
+
+if TYPE_CHECKING:
+    from tfdpzoo.privacy.repetition import RepetitionLaw
 
 MODES = ("random", "adaptive")
 ORACLES = ("random", "bayesian", "hyperband", "grid")
@@ -23,6 +27,12 @@ trials = click.option(
     show_default=True,
     help="How many trials: on average in the random mode, where their number is drawn; exactly in "
     "the adaptive one.",
+)
+tune = click.option(
+    "--tune",
+    type=float,
+    metavar="N",
+    help="Plan a search of N trials, on average where their number is random, instead of one run.",
 )
 mode = click.option(
     "--mode",
@@ -115,6 +125,9 @@ def law_of(name: str | None, mean: float, shape: float | None) -> RepetitionLaw:
     Raises:
         InputError: The shape belongs to another law, or a number is out of its range.
     """
+    # scipy and the accountants take a second to import.
+    from tfdpzoo.privacy.repetition import RepetitionLaw
+
     chosen = (name or LAWS[0]).replace("-", " ")
     if chosen == "truncated negative binomial" and shape is None:
         shape = 0.5

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import functools
-import os
 import shlex
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import tensorflow as tf
-from rich.console import Console
 
 from tfdpzoo import data
+from tfdpzoo.cli import exits
 from tfdpzoo.cli.console import busy, facts, open_console, say
 from tfdpzoo.cli.exits import StoppedByUserError
+from tfdpzoo.cli.model_of_run import copy_own_model, model_file
 from tfdpzoo.cli.parallel_search import as_chief, is_worker
 from tfdpzoo.cli.search_display import SearchDisplay
 from tfdpzoo.cli.search_options import law_of, whole_number_of
@@ -29,7 +32,8 @@ from tfdpzoo.cli.training_report import INSECURE
 from tfdpzoo.data import ImageDataset
 from tfdpzoo.errors import InputError
 from tfdpzoo.registry.aliases import set_alias
-from tfdpzoo.run_folder import make_free_folder
+from tfdpzoo.run_folder import RunFolder, make_free_folder
+from tfdpzoo.tuning.progress import ended_trials
 from tfdpzoo.tuning.recipe_tuner import RecipeTuner
 from tfdpzoo.tuning.release import release_best
 from tfdpzoo.tuning.search_folder import SearchFolder
@@ -38,6 +42,7 @@ from tfdpzoo.tuning.trial_process import TrialStoppedError
 from tfdpzoo.tuning.trials import RecipeTrials
 from tfdpzoo.version_folder import free_version
 from tfdpzoo.zoo import catalog
+from tfdpzoo.zoo.own_models import OwnModel
 
 
 def begin_search(order: SearchOrder, searches: Path) -> None:
@@ -54,13 +59,21 @@ def begin_search(order: SearchOrder, searches: Path) -> None:
     # What is wrong with the space is told before anything is made.
     space_of(order)
     moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = make_free_folder(searches, f"{order.recipe.model}-{order.recipe.name}-{moment}")
+    name = f"{order.recipe.model}-{order.recipe.name}-{moment}"
     try:
+        folder = make_free_folder(searches, name)
+    except OSError as error:
+        raise InputError(
+            f"The search's folder cannot be made in {searches} ({error.strerror}); give another "
+            "one with --searches."
+        ) from error
+    try:
+        order = _with_copied_code(order, folder)
         order.write(folder)
         _search(order, folder)
     except BaseException:
         if not SearchFolder(folder).state.exists():
-            _remove_what_never_began(folder, searches)
+            _remove_what_never_began(folder)
         raise
 
 
@@ -74,6 +87,16 @@ def go_on_with_search(order: SearchOrder, folder: Path) -> None:
     _search(order, folder)
 
 
+def _with_copied_code(order: SearchOrder, folder: Path) -> SearchOrder:
+    """The order with the user's files as they are now, which a search keeps to."""
+    own = None if order.space is None else OwnModel.parse(order.space)
+    return dataclasses.replace(
+        order,
+        model=copy_own_model(order.model, RunFolder(folder)),
+        space=None if own is None else str(own.copy_to(folder)),
+    )
+
+
 def _search(order: SearchOrder, path: Path) -> None:
     console = open_console(stderr=order.as_json)
     if order.insecure_seed is not None:
@@ -84,7 +107,8 @@ def _search(order: SearchOrder, path: Path) -> None:
         dataset = _load(order)
     tuner = _tuner(order, path)
     if is_worker():
-        tuner.search(dataset, verbose=0)
+        with _stopping(path):
+            tuner.search(dataset, verbose=0)
         return
     with _stopping(path), as_chief(order.parallel, path):
         tuner.begin(dataset)
@@ -101,16 +125,51 @@ def _search(order: SearchOrder, path: Path) -> None:
         say(console, f"{result.model_path} is {order.alias} now.")
 
 
+@contextmanager
+def _stopping(path: Path) -> Iterator[None]:
+    """Lets SIGTERM stop the search as Ctrl-C does, and says how to go on."""
+    code = [exits.STOPPED]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        code[0] = 128 + number
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except (KeyboardInterrupt, TrialStoppedError) as stopped:
+        raise StoppedByUserError(_stopped(SearchFolder(path)), code[0]) from stopped
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stopped(folder: SearchFolder) -> str:
+    if not folder.state.exists():
+        return "Stopped before the first trial; nothing was written."
+    ended = len(ended_trials(folder))
+    return (
+        f"Stopped after {ended} trials; nothing is released before the search has ended. Go on "
+        f"with: tfdpzoo tune --resume {shlex.quote(str(folder.path))}"
+    )
+
+
+def _remove_what_never_began(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder.parent.rmdir()
+
+
 def _tuner(order: SearchOrder, path: Path) -> RecipeTuner:
-    space = space_of(order)
+    space, file = space_of(order), model_file(order.model)
     budget = _budget(order, space.size)
     return RecipeTuner(
         RecipeTrials(
             order.recipe,
             functools.partial(catalog.builder, order.model),
             functools.partial(_load, order),
-            order.engine,
-            order.initialization_seed,
+            engine=order.engine,
+            initialization_seed=order.initialization_seed,
+            model_digest="" if file is None else file.digest,
         ),
         space,
         budget,

@@ -124,7 +124,9 @@ def tune(
         _run(order, resume)
         return
     if model is None:
-        raise InputError("Give the model to search with, for example smoothnet, or --resume SEARCH.")
+        raise InputError(
+            "Give the model to search with, for example smoothnet, or --resume SEARCH."
+        )
     tell_note_on(model)
     require_counted_objective(objective)
     if epsilon is None:
@@ -183,7 +185,9 @@ def _refuse_beside_resume() -> None:
             context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         ):
             shown = parameter.opts[0] if parameter.opts[0].startswith("-") else name.upper()
-            raise InputError(f"{shown} cannot be given with --resume: a search goes on as it began.")
+            raise InputError(
+                f"{shown} cannot be given with --resume: a search goes on as it began."
+            )
 
 
 def _check_places(destination: Path, searches: Path) -> None:

@@ -12,6 +12,8 @@ derivation, always larger, and is reported beside it.
 
 from __future__ import annotations
 
+import functools
+
 import dp_accounting
 import numpy as np
 from dp_accounting import mechanism_calibration, pld, rdp
@@ -106,6 +108,7 @@ def epsilon_without_amplification(noise_multiplier: float, passes: int, delta: f
     return epsilon_by_pld(event, delta)
 
 
+@functools.lru_cache(maxsize=256)
 def calibrate_noise_multiplier(
     epsilon: float, delta: float, sampling_rate: float, updates: int
 ) -> float:

@@ -23,13 +23,11 @@ from dp_accounting import dp_event
 from scipy import optimize, stats
 
 from tfdpzoo.errors import InputError, unknown_name
+from tfdpzoo.privacy.law_names import LAWS
 
 LawName = Literal["logarithmic", "geometric", "poisson", "truncated negative binomial"]
 
-LAWS: tuple[str, ...] = ("logarithmic", "geometric", "truncated negative binomial", "poisson")
-"""The names, the one with the heaviest tail and the least cost first."""
-
-_SMALLEST_MEAN, _LARGEST_MEAN = 1.01, 10_000
+_LARGEST_MEAN = 1.01, 10_000
 _LAST = 40
 """Of the logarithmic law at most exp(-40) is beyond this number divided by gamma."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import keras_tuner
+from typing import TYPE_CHECKING
 
 from tfdpzoo.errors import InputError
+
+if TYPE_CHECKING:
+    import keras_tuner
 
 OBJECTIVE = "held_out_accuracy"
 """The noised accuracy on the held-out examples, which are part of the protected ones."""
@@ -12,6 +15,9 @@ OBJECTIVE = "held_out_accuracy"
 
 def counted_objective() -> keras_tuner.Objective:
     """Returns the objective that every search has."""
+    # KerasTuner imports TensorFlow, and the command line looks at the name alone.
+    import keras_tuner
+
     return keras_tuner.Objective(OBJECTIVE, direction="max")
 
 

@@ -48,7 +48,7 @@ class RecipeTuner(PrivateTuner):
         insecure_seed: int | None = None,
     ) -> None:
         self._recipe_trials = trials
-        self._space = space
+        self.space = space
         privacy = trials.recipe.privacy
         super().__init__(
             None,
@@ -65,7 +65,7 @@ class RecipeTuner(PrivateTuner):
     @property
     def bound(self) -> Bound:
         """`renyi` if the search can change what a trial costs, or `exact`."""
-        return "renyi" if self._space.touches_accounting else "exact"
+        return "renyi" if self.space.touches_accounting else "exact"
 
     def make_trials(self, dataset: ImageDataset) -> RecipeTrials:
         """Returns what the processes of the trials have in common."""
@@ -77,10 +77,10 @@ class RecipeTuner(PrivateTuner):
         parameters = self._own_oracle.get_space()
         parameters.values = proposal
         return TrialOrder(
-            self._space.declare(parameters), share_of_epochs(self._own_oracle, proposal)
+            self.space.declare(parameters), share_of_epochs(self._own_oracle, proposal)
         )
 
     def _populate_initial_space(self) -> None:
         parameters = self.oracle.get_space()
-        self._space.declare(parameters)
+        self.space.declare(parameters)
         self.oracle.update_space(parameters)

@@ -73,6 +73,7 @@ class RecipeTrials:
         load_dataset: Returns the data set.
         engine: The gradient engine.
         initialization_seed: Of the initial weights; None for others in each trial.
+        model_digest: Of the file that builds an own model; empty for a model of the zoo.
     """
 
     recipe: Recipe
@@ -80,6 +81,7 @@ class RecipeTrials:
     load_dataset: Callable[[], ImageDataset]
     engine: str = "fast"
     initialization_seed: int | None = None
+    model_digest: str = ""
 
     def load(self) -> ImageDataset:
         """Returns all training examples, before the split, and the test images."""
@@ -120,8 +122,10 @@ class RecipeTrials:
         )
 
     def digest(self) -> str:
-        """Returns a digest of recipe, engine and initialisation."""
-        text = f"{self.recipe.to_toml()}\n{self.engine}\n{self.initialization_seed}"
+        """Returns a digest of recipe, engine, initialisation and own model."""
+        text = "\n".join(
+            [self.recipe.to_toml(), self.engine, f"{self.initialization_seed}", self.model_digest]
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
 

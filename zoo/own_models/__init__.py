@@ -110,13 +110,7 @@ class OwnModel:
             InputError: The file cannot be read or run, or has no such function, or it does not take
                 the arguments that it must.
         """
-        namespace = vars(_module(self.file))
-        builder = namespace.get(self.function)
-        if not inspect.isroutine(builder):
-            functions = [name for name, each in namespace.items() if inspect.isfunction(each)]
-            if not functions:
-                raise InputError(f"{self.file} has no function {self.function}, or any other.")
-            raise unknown_name(f"function in {self.file}", self.function, functions)
+        builder = self.load_function()
         parameters = inspect.signature(builder).parameters.values()
         taken = {each.name for each in parameters if each.kind in _BY_KEYWORD}
         anything = any(each.kind is each.VAR_KEYWORD for each in parameters)
@@ -127,6 +121,21 @@ class OwnModel:
                     "keyword; its signature must be build(*, input_shape, classes, **arguments)."
                 )
         return builder
+
+    def load_function(self) -> Callable[..., Any]:
+        """Runs the file and returns its function, whatever that takes.
+
+        Raises:
+            InputError: The file cannot be read or run, or has no such function.
+        """
+        namespace = vars(_module(self.file))
+        function = namespace.get(self.function)
+        if not inspect.isroutine(function):
+            functions = [name for name, each in namespace.items() if inspect.isfunction(each)]
+            if not functions:
+                raise InputError(f"{self.file} has no function {self.function}, or any other.")
+            raise unknown_name(f"function in {self.file}", self.function, functions)
+        return function
 
     def copy_to(self, folder: Path) -> OwnModel:
         """Copies the file, so that nobody changes the model behind a run's back.
