@@ -27,7 +27,7 @@ from tfdpzoo.privacy.law_names import LAWS
 
 LawName = Literal["logarithmic", "geometric", "poisson", "truncated negative binomial"]
 
-_LARGEST_MEAN = 1.01, 10_000
+_SMALLEST_MEAN, _LARGEST_MEAN = 1.01, 10_000
 _LAST = 40
 """Of the logarithmic law at most exp(-40) is beyond this number divided by gamma."""
 
