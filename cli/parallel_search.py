@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from keras_tuner.distribute import utils as distribution
-
 from tfdpzoo.errors import InputError
 
+_TUNER_ID = "KERASTUNER_TUNER_ID"
+_VARIABLES = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", _TUNER_ID)
+_CHIEF = "chief"
 _SECONDS_BETWEEN_LOOKS = 0.5
 _SECONDS_TO_END = 60.0
 
@@ -26,10 +27,13 @@ def is_worker() -> bool:
     Raises:
         InputError: Some of the variables are missing.
     """
-    try:
-        return distribution.has_chief_oracle() and not distribution.is_chief_oracle()
-    except RuntimeError as error:
-        raise InputError(f"KerasTuner's environment variables are not complete: {error}") from error
+    given = [name for name in _VARIABLES if name in os.environ]
+    if given and len(given) < len(_VARIABLES):
+        missing = next(name for name in _VARIABLES if name not in given)
+        raise InputError(
+            f"{missing} is missing: KerasTuner takes {', '.join(_VARIABLES)} together."
+        )
+    return bool(given) and _CHIEF not in os.environ[_TUNER_ID]
 
 
 @contextmanager
@@ -46,18 +50,13 @@ def as_chief(workers: int, folder: Path) -> Iterator[None]:
     if workers == 1:
         yield
         return
-    address = {
-        "KERASTUNER_ORACLE_IP": "127.0.0.1",
-        "KERASTUNER_ORACLE_PORT": str(_free_port()),
-    }
-    os.environ.update(address, KERASTUNER_TUNER_ID="chief")
+    chief = dict(zip(_VARIABLES, ("127.0.0.1", f"{_free_port()}", _CHIEF), strict=True))
+    os.environ.update(chief)
     ended: list[str] = []
     over = threading.Event()
     try:
         with ExitStack() as stack:
-            processes = [
-                stack.enter_context(_worker(number, folder, address)) for number in range(workers)
-            ]
+            processes = [stack.enter_context(_worker(number, folder)) for number in range(workers)]
             watch = threading.Thread(target=_watch, args=(processes, ended, over), daemon=True)
             watch.start()
             try:
@@ -73,14 +72,14 @@ def as_chief(workers: int, folder: Path) -> Iterator[None]:
                 over.set()
                 watch.join()
     finally:
-        for name in (*address, "KERASTUNER_TUNER_ID"):
+        for name in _VARIABLES:
             os.environ.pop(name, None)
 
 
 @contextmanager
-def _worker(number: int, folder: Path, address: dict[str, str]) -> Iterator[subprocess.Popen]:
+def _worker(number: int, folder: Path) -> Iterator[subprocess.Popen]:
     command = [sys.executable, "-m", "tfdpzoo.cli.main", "tune", "--resume", str(folder)]
-    environment = {**os.environ, **address, "KERASTUNER_TUNER_ID": f"worker-{number}"}
+    environment = {**os.environ, _TUNER_ID: f"worker-{number}"}
     with (
         (folder / f"worker-{number}.txt").open("ab") as messages,
         subprocess.Popen(
