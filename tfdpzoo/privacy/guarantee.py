@@ -321,7 +321,7 @@ class PrivacyGuarantee:
             weaknesses=self.weaknesses,
             replicas=self.sampling.replicas,
             augmentation_multiplicity=self.unit.augmentation_multiplicity,
-            metrics=evaluation and {row.name: row.value for row in evaluation.metrics},
+            metrics=None if evaluation is None else _metrics(evaluation),
             tuning=Tuning.of(self.tuning.kind, search),
             pre_training=pre_training if declared else None,
             audit=self.audit,
@@ -427,6 +427,10 @@ def _require_accounted(search: Search, delta: float, discretization_interval: fl
                 f"The {name} of the search is {given:g}, but at delta {delta:g} it is {due:g}; make"
                 " the search with account_search at the delta of the guarantee."
             )
+
+
+def _metrics(evaluation: EvaluationMetrics) -> dict[str, float]:
+    return {row.name: row.value for row in evaluation.metrics}
 
 
 def _evaluation(metrics: Mapping[str, float]) -> EvaluationMetrics:

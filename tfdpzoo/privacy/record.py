@@ -17,7 +17,6 @@ from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.ledger import Segment
 from tfdpzoo.privacy.strict_json import Epsilon
 
-
 Covers = Literal["this run", "the whole search"]
 
 

@@ -11,13 +11,14 @@ def describe_search(search: Search) -> str:
     if search.law is None:
         return (
             f"accounted: {search.trials:,} trials were paid for in full, each of them chosen in "
-            f"view of the noised scores before it. {_trial(search)} One trial costs {_of_one(search)}"
-            f" and all of them together {_in_total(search)}. {_losing_trials(search)}"
+            f"view of the noised scores before it. {_trial(search)} One trial costs "
+            f"{_of_one(search)} and all of them together {_in_total(search)}. "
+            f"{_losing_trials(search)}"
         )
     theorem = 6 if search.law.may_be_none else 2
     return (
-        "accounted: the settings of each trial were drawn anew from one distribution, whatever came "
-        f"of the others, and the number of trials from {search.law.description}. "
+        "accounted: the settings of each trial were drawn anew from one distribution, whatever "
+        f"came of the others, and the number of trials from {search.law.description}. "
         f"{_trial(search)} One trial costs {_of_one(search)} and the release of the best, with its "
         f"settings and its noised score, {_in_total(search)} (Papernot and Steinke 2022, theorem "
         f"{theorem}). That holds only while the number of trials stays secret, as do the scores, "
