@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.reservations import reservations
+from tfdpzoo.privacy.search import Search
 from tfdpzoo.privacy.statement import round_up, scientific
 
 
@@ -34,8 +35,25 @@ def guarantee_rows(guarantee: PrivacyGuarantee) -> list[tuple[str, str]]:
     ]
     for result in guarantee.results:
         assumption = "" if result.assumption_holds else ", without amplification by sampling"
-        rows.append((f"by {result.accountant}{assumption}", f"epsilon {round_up(result.epsilon)}"))
+        whose = "" if guarantee.tuning.search is None else f"{result.covers} "
+        name = f"{whose}by {result.accountant}{assumption}"
+        rows.append((name, f"epsilon {round_up(result.epsilon)}"))
+    rows += _search_rows(guarantee.tuning.search)
     rows += [("tuning", guarantee.tuning.statement), ("not covered", guarantee.setting.not_covered)]
     rows += [("weakens it", reservation) for reservation in reservations(guarantee)]
     rows.append(("weights", guarantee.provenance.weights_sha256 or "not named"))
     return rows
+
+
+def _search_rows(search: Search | None) -> list[tuple[str, str]]:
+    if search is None:
+        return []
+    trials = (
+        f"a secret number, from {search.law.description}" if search.law else f"{search.trials:,}"
+    )
+    return [
+        ("search", search.mode),
+        ("trials", trials),
+        ("one trial", f"epsilon {round_up(search.trial_epsilon)}"),
+        ("all in all", f"epsilon {round_up(search.total_epsilon)}"),
+    ]

@@ -11,6 +11,8 @@ import yaml
 
 from tfdpzoo.cards.context import Card
 from tfdpzoo.data.published import SIZES
+from tfdpzoo.privacy import strict_json
+from tfdpzoo.privacy.search import Search
 
 _ON_THE_HUB: Mapping[str, str] = MappingProxyType(
     {
@@ -82,15 +84,37 @@ def _index(card: Card) -> dict[str, Any]:
 
 def _privacy(card: Card) -> dict[str, Any]:
     guarantee = card.guarantee
-    epsilon = guarantee.epsilon
-    return {
+    fields = {
         "valid": guarantee.valid,
-        "epsilon": "infinity" if math.isinf(epsilon) else epsilon,
+        "epsilon": _epsilon(guarantee.epsilon),
         "delta": guarantee.delta,
         "unit": guarantee.unit.unit,
         "relation": guarantee.relation.name,
         "accountant": guarantee.results[0].accountant,
         "accountant_version": guarantee.results[0].accountant_version,
+        "covers": guarantee.results[0].covers,
+        "tuning": guarantee.tuning.kind,
         "weaknesses": list(guarantee.weaknesses),
         "test_metrics_covered": False,
     }
+    if guarantee.tuning.search is not None:
+        fields["search"] = _search(guarantee.tuning.search)
+    return fields
+
+
+def _search(search: Search) -> dict[str, Any]:
+    law = search.law
+    trials = {"trials": search.trials} if law is None else {"law": law.name, "mean": law.mean}
+    shape = {} if law is None or law.shape is None else {"shape": law.shape}
+    return {
+        "mode": search.mode,
+        **trials,
+        **shape,
+        "trial_epsilon": _epsilon(search.trial_epsilon),
+        "total_epsilon": _epsilon(search.total_epsilon),
+        "released": search.released,
+    }
+
+
+def _epsilon(value: float) -> float | str:
+    return strict_json.INFINITY if math.isinf(value) else value

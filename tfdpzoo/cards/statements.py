@@ -47,18 +47,21 @@ def limits(card: Card) -> tuple[str, ...]:
     guarantee = card.guarantee
     unit = guarantee.unit.unit
     shape = formatting.shape(card.facts.input_shape) if card.facts else "its own shape"
+    search = guarantee.tuning.search
+    protected = "training" if search is None else "training or held-out"
     protection = (
-        f"The guarantee protects one training {unit}. Somebody of whom there are several has a "
+        f"The guarantee protects one {protected} {unit}. Somebody of whom there are several has a "
         "weaker one."
     )
+    elsewhere = "" if search is None else ", but for the search that is accounted,"
     if not guarantee.valid:
         protection = "There is no valid guarantee: the model may tell of its training images."
     return (
         protection,
         "Privacy is not secrecy of what all images have in common: the classes, the number of "
         f"training images ({guarantee.sampling.examples:,}) and their size count as public.",
-        "Hyper-parameters that were tried out on the same images are not in epsilon, nor is any "
-        "other use of them.",
+        f"Hyper-parameters that were tried out on the same images{elsewhere} are not in epsilon, nor "
+        "is any other use of them.",
         "Training with noise costs accuracy, and rare classes or unusual images often more than "
         "others: look at the accuracy of each class, and measure on your own images before use.",
         "Not examined: fairness between groups of people, robustness against altered images, and "

@@ -311,7 +311,9 @@ class PrivateModel(keras.Model):
         with self._average.in_place():
             yield self.model
 
-    def guarantee(self, *, tuning: Tuning | None = None) -> PrivacyGuarantee:
+    def guarantee(
+        self, *, tuning: Tuning | None = None, target_epsilon: float | None = None
+    ) -> PrivacyGuarantee:
         """Returns the guarantee of the updates that were executed so far.
 
         Before the first update it states epsilon 0.
@@ -319,6 +321,8 @@ class PrivateModel(keras.Model):
         Args:
             tuning: What you declare of tuning, see `Tuning.declared`; by default nothing, and the
                 record says that tuning is not accounted.
+            target_epsilon: What was asked for of all that epsilon covers; by default the plan's,
+                which is of this training alone.
         """
         weaknesses = set(self._weaknesses)
         if self._key.reproducible:
@@ -332,7 +336,7 @@ class PrivateModel(keras.Model):
             examples=self.plan.examples,
             expected_batch=self.plan.batch_size,
             planned_updates=self.plan.updates,
-            target_epsilon=self.plan.epsilon,
+            target_epsilon=self.plan.epsilon if target_epsilon is None else target_epsilon,
             engine=self.engine_name,
             precision=compute_precision(self.model),
             neighboring_relation="ADD_OR_REMOVE_ONE",

@@ -1,4 +1,4 @@
-"""The privacy guarantee of one training run: the record, its sentence, its JSON.
+"""The privacy guarantee of one trained model: the record, its sentence, its JSON.
 
 Formal guarantee:
     Let M be the training run as a function from a data set to the released weights (the final
@@ -20,8 +20,12 @@ Formal guarantee:
     - the generator's numbers behave as random and continuous. Noise in floating point is not
       exactly Gaussian (Mironov 2012), and Philox is not a cryptographic generator.
 
+    Where the tuning is accounted, M is the whole search that the run was chosen by, with the formal
+    guarantee in `tfdpzoo.privacy.search`, and `epsilon` is that of the search.
+
     The unit is one example. A person with k examples has the weaker guarantee of a group of k.
-    Accesses to the data outside the run (tuning, exploration, earlier runs) are not in epsilon.
+    Accesses to the data outside of that (other tuning, exploration, earlier runs) are not in
+    epsilon.
     Test metrics are measured on examples that the guarantee does not speak of.
 """
 
@@ -29,16 +33,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.privacy import statement, strict_json
 from tfdpzoo.privacy.accesses import OTHER_ACCESSES, OtherAccess, PreTraining, Tuning
-from tfdpzoo.privacy.accounting import SMALLEST_DELTA
-from tfdpzoo.privacy.description import RELATIONS, describe_mechanism, describe_unit
-from tfdpzoo.privacy.ledger import Segment, composed_event
+from tfdpzoo.privacy.accounting import PLD_DISCRETIZATION_INTERVAL, SMALLEST_DELTA
+from tfdpzoo.privacy.description import (
+    RELATIONS,
+    describe_mechanism,
+    describe_relation,
+    describe_setting,
+    describe_unit,
+)
+from tfdpzoo.privacy.ledger import Segment
 from tfdpzoo.privacy.provenance import Provenance
 from tfdpzoo.privacy.record import (
     Claim,
@@ -57,7 +67,8 @@ from tfdpzoo.privacy.record import (
     Unit,
     Updates,
 )
-from tfdpzoo.privacy.results import account, pld_accountant
+from tfdpzoo.privacy.results import account, headline_accountant
+from tfdpzoo.privacy.search import Search
 
 SCHEMA_VERSION = 1
 
@@ -65,6 +76,8 @@ _TEST_METRICS = (
     "measured on test examples, which were not used for training and which the guarantee does not "
     "cover; metrics on training examples are never recorded"
 )
+_SAME = 1e-6
+"""Relative: processors round differently."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +97,12 @@ class PrivacyGuarantee:
         mechanism: The private step.
         sampling: Which examples it takes.
         updates: How often it was executed.
-        results: Epsilon by every accountant; the first is the headline, one is without
-            amplification by sampling.
+        results: Epsilon by every accountant; the first is the headline, others are without
+            amplification by sampling, or of this run alone where the tuning is accounted.
         curve: Epsilon as a function of delta.
         renyi: Renyi differential privacy, to compose with.
-        event: The executed updates as dp-accounting's event.
+        event: The executed updates of this run as dp-accounting's event. Where the tuning is
+            accounted it is not what the claim is of: compose with `renyi` then.
         tuning: How the settings were chosen.
         other_accesses: What else may have been done with the examples.
         pre_training: What the weights were before.
@@ -132,9 +146,10 @@ class PrivacyGuarantee:
                 f"The privacy record has schema version {self.schema_version}; this tfdpzoo reads "
                 f"version {SCHEMA_VERSION}. Use the tfdpzoo that wrote it."
             )
-        if not self.results or not (self.results[0].discretization_interval or 0) > 0:
+        if not self.discretization_interval > 0:
             raise InputError(
-                "The first of a privacy record's results must be by the PLD accountant."
+                "One of a privacy record's results must be by the PLD accountant, with the width "
+                "of its grid of privacy losses."
             )
         if self.relation.name not in RELATIONS:
             raise unknown_name("neighbouring relation", self.relation.name, RELATIONS)
@@ -163,59 +178,69 @@ class PrivacyGuarantee:
         pre_training: PreTraining | None = None,
         audit: EmpiricalAudit | None = None,
         provenance: Provenance | None = None,
+        discretization_interval: float = PLD_DISCRETIZATION_INTERVAL,
     ) -> PrivacyGuarantee:
         """States the guarantee of executed updates; takes a second or two of accounting.
 
         Args:
             segments: The executed updates, from the ledger; none for an untrained model.
-            delta: Above 0 and below 1; below 1 / `examples`, or the guarantee is invalid.
+            delta: Above 0 and below 1; below 1 over the number of examples, training and held-out
+                ones together, or the guarantee is invalid.
             clip_norm: C, above 0; None for a run without clipping, which has no guarantee.
             examples: N, the number of training examples.
             expected_batch: Mean size of a Poisson sample.
             planned_updates: How many updates were planned.
-            target_epsilon: What was asked for; None without a target.
+            target_epsilon: What was asked for, of the whole search where the tuning is accounted;
+                None without a target.
             engine: The name of the gradient engine.
             precision: The precision of the forward and backward pass. Clipping, sums and noise are
                 always float32.
             neighboring_relation: `"ADD_OR_REMOVE_ONE"`; no other is accounted yet.
             weaknesses: Reasons why the guarantee does not hold. A spent epsilon above the target,
-                zero noise, missing clipping and a delta of 1 / N or more are found here and need
-                not be given.
+                zero noise, missing clipping, a delta of 1 / N or more and updates beyond the trial
+                of an accounted search are found here and need not be given.
             replicas: How many devices shared each update.
             augmentation_multiplicity: Augmented copies of one example whose gradients are averaged
                 before clipping.
             metrics: Results on test examples, by name.
-            tuning: What is known of tuning; by default that it is not accounted.
+            tuning: What is known of tuning; by default that it is not accounted. With
+                `Tuning.accounted` the claim is of the whole search, and of its best trial are the
+                segments.
             pre_training: What the weights were at the start; by default nothing is declared.
             audit: What an attack on the training proved, if there was one.
             provenance: The circumstances; by default those of this process.
+            discretization_interval: Width of PLD's grid of privacy losses.
 
         Raises:
-            InputError: A value is out of its range, or the relation is not known.
+            InputError: A value is out of its range, the relation is not known, or the search has
+                other epsilons than follow from it at this delta.
         """
         if neighboring_relation not in RELATIONS:
             raise unknown_name("neighbouring relation", neighboring_relation, RELATIONS)
         segments = tuple(segments)
         noise_multiplier = min((each.noise_multiplier for each in segments), default=None)
         _require_consistent(delta, clip_norm, noise_multiplier, examples, expected_batch)
-        accounts = account(segments, delta)
+        tuning = tuning or Tuning.unknown()
+        search = tuning.search
+        if search is not None:
+            _require_accounted(search, delta, discretization_interval)
+        accounts = account(segments, delta, discretization_interval, search)
         claim = Claim(
             epsilon=accounts.results[0].epsilon,
             delta=delta,
             target_epsilon=target_epsilon,
-            delta_rule=f"delta must be below 1 / N, here 1 / {examples}",
+            delta_rule=f"delta must be below {_largest_delta(examples, search, ', here ')}",
         )
-        found = _unique(
-            [*map(_without_stop, weaknesses), *evident_weaknesses(claim, clip_norm, examples)]
-        )
+        evident = evident_weaknesses(claim, clip_norm, examples, segments, search)
+        found = _unique([*map(_without_stop, weaknesses), *evident])
         return cls(
             schema_version=SCHEMA_VERSION,
             status=Status(valid=not found, weaknesses=found),
             claim=claim,
-            setting=Setting(),
+            setting=describe_setting(search),
             unit=describe_unit(augmentation_multiplicity),
-            relation=RELATIONS[neighboring_relation],
-            mechanism=describe_mechanism(clip_norm, noise_multiplier, engine, precision),
+            relation=describe_relation(neighboring_relation, search),
+            mechanism=describe_mechanism(clip_norm, noise_multiplier, engine, precision, search),
             sampling=Sampling(
                 scheme="poisson",
                 sampling_rate=expected_batch / examples,
@@ -229,7 +254,7 @@ class PrivacyGuarantee:
             curve=accounts.curve,
             renyi=accounts.renyi,
             event=accounts.event,
-            tuning=tuning or Tuning.unknown(),
+            tuning=tuning,
             other_accesses=OTHER_ACCESSES,
             pre_training=pre_training or PreTraining(),
             evaluation=None if metrics is None else _evaluation(metrics),
@@ -239,7 +264,7 @@ class PrivacyGuarantee:
 
     @property
     def epsilon(self) -> float:
-        """The headline epsilon: PLD, Poisson sampling, the executed updates."""
+        """The headline epsilon: of the executed updates, or of the search that chose them."""
         return self.claim.epsilon
 
     @property
@@ -262,10 +287,56 @@ class PrivacyGuarantee:
         return statement.sentence(self)
 
     def recompute(self) -> float:
-        """Computes epsilon at the record's delta by PLD from the record's own segments."""
-        interval = self.results[0].discretization_interval
-        accountant = pld_accountant(composed_event(self.updates.segments), interval or 0.0)
-        return float(accountant.get_epsilon(self.delta))
+        """Computes the headline epsilon from the record's own segments and search."""
+        return headline_accountant(
+            self.updates.segments, self.discretization_interval, self.tuning.search
+        ).epsilon(self.delta)
+
+    def restated(self) -> PrivacyGuarantee:
+        """Returns what `state` makes of this record's own fields; a true record is equal to it.
+
+        Numbers may differ by rounding, and the accountant's version by what is installed. What no
+        other field of the record tells is taken over: weaknesses, metrics, pre-training, audit,
+        provenance, names of engine and precision.
+
+        Raises:
+            InputError: The fields do not fit each other.
+        """
+        search = self.tuning.search
+        if search is not None:
+            search = search.with_epsilons(self.delta, self.discretization_interval)
+        evaluation, pre_training = self.evaluation, self.pre_training
+        declared = (pre_training.dataset, pre_training.public) != (None, None)
+        return self.state(
+            segments=self.updates.segments,
+            delta=self.delta,
+            clip_norm=self.mechanism.clip_norm,
+            examples=self.sampling.examples,
+            expected_batch=self.sampling.expected_batch,
+            planned_updates=self.updates.planned,
+            target_epsilon=self.claim.target_epsilon,
+            engine=self.mechanism.engine,
+            precision=self.mechanism.compute_precision,
+            neighboring_relation=self.relation.name,
+            weaknesses=self.weaknesses,
+            replicas=self.sampling.replicas,
+            augmentation_multiplicity=self.unit.augmentation_multiplicity,
+            metrics=None if evaluation is None else _metrics(evaluation),
+            tuning=Tuning.of(self.tuning.kind, search),
+            pre_training=pre_training if declared else None,
+            audit=self.audit,
+            provenance=dataclasses.replace(
+                self.provenance, data_fingerprint=Provenance.data_fingerprint
+            ),
+            discretization_interval=self.discretization_interval,
+        )
+
+    @property
+    def discretization_interval(self) -> float:
+        """Width of PLD's grid of privacy losses, of the first result by the PLD accountant."""
+        by_pld = (row for row in self.results if row.accountant == "PLD")
+        first = next(by_pld, None)
+        return 0.0 if first is None else first.discretization_interval or 0.0
 
     def with_metrics(self, metrics: Mapping[str, float]) -> PrivacyGuarantee:
         """Returns the record with the results of an evaluation on test examples."""
@@ -309,25 +380,57 @@ class PrivacyGuarantee:
         return cls.from_fields(strict_json.from_text(text))
 
 
-def evident_weaknesses(claim: Claim, clip_norm: float | None, examples: int) -> tuple[str, ...]:
+def evident_weaknesses(
+    claim: Claim,
+    clip_norm: float | None,
+    examples: int,
+    segments: Sequence[Segment],
+    search: Search | None,
+) -> tuple[str, ...]:
     """Returns the weaknesses that the numbers of a record show by themselves."""
     found = []
+    claimed = "the executed updates" if search is None else "the search"
     if clip_norm is None:
         found.append("gradients were not clipped, so one example's influence is not bounded")
     if math.isinf(claim.epsilon):
-        found.append("no finite epsilon holds for the executed updates")
+        found.append(f"no finite epsilon holds for {claimed}")
     elif claim.target_epsilon is not None and claim.epsilon > claim.target_epsilon:
-        found.append(
-            f"the executed updates cost more than the target epsilon of {claim.target_epsilon:g}"
-        )
-    if claim.delta >= 1 / examples:
-        found.append(f"delta is not below 1 / N = 1 / {examples}")
+        verb = "cost" if search is None else "costs"
+        found.append(f"{claimed} {verb} more than the target epsilon of {claim.target_epsilon:g}")
+    if claim.delta >= 1 / _protected(examples, search):
+        found.append(f"delta is not below {_largest_delta(examples, search, ' = ')}")
     if claim.delta < SMALLEST_DELTA:
         found.append(
             f"delta is below {SMALLEST_DELTA:g}, where the accountant's rounding may understate "
             "epsilon"
         )
+    if search is not None and not search.allows(segments):
+        found.append("the executed updates are not within the trial that the search accounts for")
     return tuple(found)
+
+
+def _protected(examples: int, search: Search | None) -> int:
+    return examples + (0 if search is None else search.held_out_examples)
+
+
+def _largest_delta(examples: int, search: Search | None, link: str) -> str:
+    name = "N" if search is None else "(N + held-out examples)"
+    return f"1 / {name}{link}1 / {_protected(examples, search)}"
+
+
+def _require_accounted(search: Search, delta: float, discretization_interval: float) -> None:
+    computed = search.with_epsilons(delta, discretization_interval)
+    for name in ("trial_epsilon", "total_epsilon"):
+        given, due = getattr(search, name), getattr(computed, name)
+        if not math.isclose(given, due, rel_tol=_SAME):
+            raise InputError(
+                f"The {name} of the search is {given:g}, but at delta {delta:g} it is {due:g}; make"
+                " the search with account_search at the delta of the guarantee."
+            )
+
+
+def _metrics(evaluation: EvaluationMetrics) -> dict[str, float]:
+    return {row.name: row.value for row in evaluation.metrics}
 
 
 def _evaluation(metrics: Mapping[str, float]) -> EvaluationMetrics:

@@ -17,6 +17,8 @@ from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.ledger import Segment
 from tfdpzoo.privacy.strict_json import Epsilon
 
+Covers = Literal["this run", "the whole search"]
+
 
 @dataclass(frozen=True)
 class Status:
@@ -40,12 +42,13 @@ class Status:
 
 @dataclass(frozen=True)
 class Claim:
-    """The headline: the PLD epsilon of the executed updates at `delta`.
+    """The headline: what the executed updates cost, or the whole search they were chosen by.
 
     Attributes:
-        epsilon: Of the executed updates, with Poisson sampling, by the PLD accountant.
+        epsilon: With Poisson sampling: of the executed updates, by the PLD accountant; or, where
+            the tuning is accounted, of the whole search by the accountant of the first result.
         delta: Of the statement, above 0 and below 1.
-        target_epsilon: What was asked for; null without a target.
+        target_epsilon: What was asked for, of the same; null without a target.
         delta_rule: How small delta has to be.
     """
 
@@ -209,16 +212,18 @@ class Result:
     """One epsilon and everything that it rests on.
 
     Attributes:
+        covers: The run whose weights these are, or the search that it was chosen by.
         accountant: PLD or RDP.
         accountant_version: The software.
         neighboring_relation: As dp-accounting names it.
         sampling_assumption: What has to hold of the sampling.
-        assumption_holds: Whether it does for this run.
+        assumption_holds: Whether it does for what the epsilon covers.
         discretization_interval: Of PLD's grid of privacy losses; null for RDP.
         epsilon: The result.
         delta: At which it holds.
     """
 
+    covers: Covers
     accountant: str
     accountant_version: str
     neighboring_relation: str
@@ -235,7 +240,7 @@ class CurvePoint:
 
     Attributes:
         delta: Above 0 and below 1.
-        epsilon: By the PLD accountant with Poisson sampling.
+        epsilon: Of what the claim covers, by its accountant.
     """
 
     delta: float
@@ -244,7 +249,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class RenyiCurve:
-    """Renyi differential privacy of the whole run, which composes by addition order by order.
+    """Renyi differential privacy of what the claim covers: it composes by addition at each order.
 
     Attributes:
         orders: The orders, each above 1.
@@ -306,7 +311,9 @@ class SelfComposedEvent:
 
 @dataclass(frozen=True)
 class ComposedEvent:
-    """dp-accounting's ComposedDpEvent: the whole run for any accountant.
+    """dp-accounting's ComposedDpEvent: the run whose weights these are, for any accountant.
+
+    Where the tuning is accounted it is less than the claim covers: compose with the Renyi curve.
 
     Attributes:
         events: One for each segment.

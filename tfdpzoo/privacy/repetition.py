@@ -81,6 +81,13 @@ class RepetitionLaw:
         """Whether the number can be 0, with which nothing is run and nothing released."""
         return self.name == "poisson"
 
+    @property
+    def description(self) -> str:
+        """The law with its parameters, such as `the geometric law with mean 10`."""
+        name = "Poisson" if self.name == "poisson" else self.name
+        shape = "" if self.shape is None else f" and shape {self.shape:g}"
+        return f"the {name} law with mean {self.mean:g}{shape}"
+
     def event(self, trial: dp_accounting.DpEvent) -> dp_accounting.DpEvent:
         """Returns the event of the release of the best trial.
 

@@ -1,22 +1,21 @@
-"""Everything that is computed from the executed updates: epsilons, curves, the event.
+"""Everything that is computed from the executed updates and the search that chose them.
 
 A privacy record is made from these numbers, and a record that is verified must give them again.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
 import dp_accounting
-from dp_accounting import pld
 
 from tfdpzoo.privacy import accounting
 from tfdpzoo.privacy.ledger import Segment, composed_event
 from tfdpzoo.privacy.record import (
     ComposedEvent,
+    Covers,
     CurvePoint,
     GaussianEvent,
     PoissonSampledEvent,
@@ -24,6 +23,7 @@ from tfdpzoo.privacy.record import (
     Result,
     SelfComposedEvent,
 )
+from tfdpzoo.privacy.search import EventAccountant, Search, largest_renyi_curve, passes_of
 
 CURVE_DELTAS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 
@@ -39,9 +39,9 @@ NO_AMPLIFICATION = (
 
 @dataclass(frozen=True)
 class Accounts:
-    """What the accountants say about a sequence of segments.
+    """What the accountants say about a sequence of segments and the search that chose them.
 
-    The first of `results` is the headline: PLD with Poisson sampling.
+    The first of `results` is the headline.
     """
 
     results: tuple[Result, ...]
@@ -54,6 +54,7 @@ def account(
     segments: Sequence[Segment],
     delta: float,
     discretization_interval: float = accounting.PLD_DISCRETIZATION_INTERVAL,
+    search: Search | None = None,
 ) -> Accounts:
     """Computes every epsilon of a record.
 
@@ -62,28 +63,35 @@ def account(
         delta: The delta of the statement, above 0 and below 1.
         discretization_interval: Width of PLD's grid of privacy losses, above 0. A record that is
             verified is recomputed with its own.
+        search: By which the run was chosen; None where only the run is accounted.
 
     Returns:
-        The rows (PLD and RDP with Poisson sampling, PLD without amplification), epsilon at
-        `CURVE_DELTAS` and at `delta`, the Renyi curve, and the event.
+        The rows: of the search, where there is one, by the accountant of its claim, by RDP, and
+        without amplification by sampling; then of the run by PLD and RDP with Poisson sampling, and
+        by PLD without amplification. Then of whatever the first row covers epsilon at
+        `CURVE_DELTAS` and at `delta`, and the Renyi curve; and the event of the run.
     """
-    event = composed_event(segments)
     interval = discretization_interval
-    by_pld = pld_accountant(event, interval)
-    orders, values = accounting.renyi_curve(event)
-    unamplified = pld_accountant(_unamplified_event(segments), interval)
-    results = (
-        _row("PLD", POISSON, True, interval, by_pld.get_epsilon(delta), delta),
-        _row("RDP", POISSON, True, None, accounting.epsilon_by_rdp(event, delta), delta),
-        _row("PLD", NO_AMPLIFICATION, False, interval, unamplified.get_epsilon(delta), delta),
-    )
+    headline = headline_accountant(segments, interval, search)
     deltas = sorted({*CURVE_DELTAS, delta}, reverse=True)
+    events = (composed_event(segments),) if search is None else search.events()
+    orders, values = largest_renyi_curve(events)
+    of_search = () if search is None else _rows_of_search(search, headline, delta, interval)
     return Accounts(
-        results=results,
-        curve=tuple(CurvePoint(each, float(by_pld.get_epsilon(each))) for each in deltas),
+        results=(*of_search, *_rows_of_run(segments, delta, interval)),
+        curve=tuple(CurvePoint(each, headline.epsilon(each)) for each in deltas),
         renyi=RenyiCurve(orders=tuple(map(float, orders)), values=tuple(map(float, values))),
         event=describe_event(segments),
     )
+
+
+def headline_accountant(
+    segments: Sequence[Segment], discretization_interval: float, search: Search | None
+) -> EventAccountant:
+    """Returns what the claim's accountant says of the search, or of the run where there is none."""
+    if search is not None:
+        return search.accountant(discretization_interval)
+    return EventAccountant((composed_event(segments),), discretization_interval)
 
 
 def noise_standard_deviation(
@@ -93,14 +101,6 @@ def noise_standard_deviation(
     if noise_multiplier is None or clip_norm is None:
         return None
     return noise_multiplier * clip_norm
-
-
-def pld_accountant(
-    event: dp_accounting.DpEvent, discretization_interval: float
-) -> dp_accounting.PrivacyAccountant:
-    """Returns the PLD accountant that has seen `event`."""
-    accountant = pld.PLDAccountant(accounting.NEIGHBORING_RELATION, discretization_interval)
-    return accountant.compose(event)
 
 
 def describe_event(segments: Sequence[Segment]) -> ComposedEvent:
@@ -116,22 +116,44 @@ def describe_event(segments: Sequence[Segment]) -> ComposedEvent:
     )
 
 
+def _rows_of_run(segments: Sequence[Segment], delta: float, interval: float) -> tuple[Result, ...]:
+    event = composed_event(segments)
+    by_pld, by_rdp = EventAccountant((event,), interval), EventAccountant((event,))
+    unamplified = EventAccountant((_unamplified_event(segments),), interval)
+    return (
+        _row("this run", POISSON, True, by_pld, delta),
+        _row("this run", POISSON, True, by_rdp, delta),
+        _row("this run", NO_AMPLIFICATION, False, unamplified, delta),
+    )
+
+
+def _rows_of_search(
+    search: Search, headline: EventAccountant, delta: float, interval: float
+) -> tuple[Result, ...]:
+    rows = [_row("the whole search", POISSON, True, headline, delta)]
+    if search.by_pld:
+        by_rdp = EventAccountant(search.events())
+        rows.append(_row("the whole search", POISSON, True, by_rdp, delta))
+    if search.bound == "exact":
+        unamplified = EventAccountant(
+            search.events_without_amplification(), interval if search.by_pld else None
+        )
+        rows.append(_row("the whole search", NO_AMPLIFICATION, False, unamplified, delta))
+    return tuple(rows)
+
+
 def _row(
-    accountant: str,
-    assumption: str,
-    holds: bool,
-    interval: float | None,
-    epsilon: float,
-    delta: float,
+    covers: Covers, assumption: str, holds: bool, accountant: EventAccountant, delta: float
 ) -> Result:
     return Result(
-        accountant=accountant,
+        covers=covers,
+        accountant=accountant.name,
         accountant_version=f"dp-accounting {metadata.version('dp-accounting')}",
         neighboring_relation=accounting.NEIGHBORING_RELATION.name,
         sampling_assumption=assumption,
         assumption_holds=holds,
-        discretization_interval=interval,
-        epsilon=float(epsilon),
+        discretization_interval=accountant.discretization_interval,
+        epsilon=accountant.epsilon(delta),
         delta=delta,
     )
 
@@ -140,13 +162,9 @@ def _unamplified_event(segments: Sequence[Segment]) -> dp_accounting.DpEvent:
     return dp_accounting.ComposedDpEvent(
         [
             dp_accounting.SelfComposedDpEvent(
-                dp_accounting.GaussianDpEvent(segment.noise_multiplier), _passes(segment)
+                dp_accounting.GaussianDpEvent(segment.noise_multiplier),
+                passes_of(segment.updates, segment.sampling_rate),
             )
             for segment in segments
         ]
     )
-
-
-def _passes(segment: Segment) -> int:
-    """The epochs of a segment, rounded up; 30 * (1 + rounding error) is 30 and not 31."""
-    return math.ceil(segment.updates * segment.sampling_rate * (1 - 1e-12))

@@ -175,13 +175,17 @@ class Search:
         Args:
             delta: Of the claim.
             discretization_interval: Of the PLD accountant.
+
+        Raises:
+            InputError: They cannot be computed.
         """
         interval = discretization_interval if self.bound == "exact" else None
-        return dataclasses.replace(
-            self,
-            trial_epsilon=EventAccountant(self.events_of_one_trial(), interval).epsilon(delta),
-            total_epsilon=self.accountant(discretization_interval).epsilon(delta),
-        )
+        try:
+            of_one = EventAccountant(self.events_of_one_trial(), interval).epsilon(delta)
+            in_total = self.accountant(discretization_interval).epsilon(delta)
+        except (ArithmeticError, ValueError) as error:
+            raise InputError(f"The cost of the search cannot be computed: {error}.") from error
+        return dataclasses.replace(self, trial_epsilon=of_one, total_epsilon=in_total)
 
     def allows(self, segments: Sequence[Segment]) -> bool:
         """Returns whether updates that were executed are no more than `trial`.
@@ -249,7 +253,7 @@ def account_search(
     """
     if not 0 < delta < 1:
         raise InputError(f"Delta must be above 0 and below 1, not {delta!r}.")
-    search = Search(
+    return Search(
         mode=mode,
         law=law,
         trials=trials,
@@ -261,11 +265,7 @@ def account_search(
         trial_epsilon=math.inf,
         total_epsilon=math.inf,
         released=released,
-    )
-    try:
-        return search.with_epsilons(delta, discretization_interval)
-    except (ArithmeticError, ValueError) as error:
-        raise InputError(f"The cost of the search cannot be computed: {error}.") from error
+    ).with_epsilons(delta, discretization_interval)
 
 
 def event_of_scores(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tfdpzoo.privacy.guarantee import PrivacyGuarantee
+    from tfdpzoo.privacy.search import Search
 
 _EXACT = decimal.Context(prec=400)
 """Enough digits for any float; the default context gives up on a privacy loss above 1e26."""
@@ -65,21 +66,53 @@ def sentence(guarantee: PrivacyGuarantee) -> str:
 
 
 def _claim(guarantee: PrivacyGuarantee) -> str:
+    search = guarantee.tuning.search
+    released = guarantee.setting.released_output
+    what = f"{released} of this model" if search is None else released
+    part = "" if search is None else "training or held-out "
     return (
-        f"{guarantee.setting.released_output} of this model are differentially private with "
+        f"{what} are differentially private with "
         f"epsilon = {round_up(guarantee.epsilon)} (rounded up) and "
         f"delta = {scientific(guarantee.delta)}, where neighbouring data sets differ by "
-        f"{_RELATIONS[guarantee.relation.name]} {guarantee.unit.unit}."
+        f"{_RELATIONS[guarantee.relation.name]} {part}{guarantee.unit.unit}."
     )
 
 
 def _coverage(guarantee: PrivacyGuarantee) -> str:
+    search = guarantee.tuning.search
+    covered = _run(guarantee) if search is None else _search(search)
+    return (
+        f"It covers the {covered}; it does not "
+        f"cover {_NOT_COVERED[guarantee.tuning.kind]}, and makes no claim for a person with more "
+        f"than one {guarantee.unit.unit}.{_DECLARATIONS[guarantee.tuning.kind]}{_secrets(search)}"
+    )
+
+
+def _run(guarantee: PrivacyGuarantee) -> str:
     executed = guarantee.updates.executed
     updates = "1 update that was" if executed == 1 else f"{executed:,} updates that were"
+    return f"{updates} executed with Poisson sampling, by PLD accounting"
+
+
+def _search(search: Search) -> str:
+    model = "the best trial" if search.released == "the best trial" else "one trial"
+    if search.law is None:
+        number = f"{search.trials:,}"
+    else:
+        number = f"a secret number, from {search.law.description}, of"
+    most = f" of at most {search.trial.updates:,} updates each" if search.bound == "exact" else ""
     return (
-        f"It covers the {updates} executed with Poisson sampling, by PLD accounting; it does not "
-        f"cover {_NOT_COVERED[guarantee.tuning.kind]}, and makes no claim for a person with more "
-        f"than one {guarantee.unit.unit}.{_DECLARATIONS[guarantee.tuning.kind]}"
+        f"search for settings of which this model is {model}: {number} trials{most} with Poisson "
+        f"sampling and their noised scores, by {'PLD' if search.by_pld else 'RDP'} accounting"
+    )
+
+
+def _secrets(search: Search | None) -> str:
+    if search is None or search.law is None:
+        return ""
+    return (
+        " It holds only while the number of trials, how long the search took and all other trials "
+        "stay secret."
     )
 
 
@@ -95,10 +128,12 @@ _NOT_COVERED = {
     "not accounted": "hyper-parameter tuning or other uses of the same data",
     "none": "other uses of the same data",
     "public": "other uses of the same data",
+    "accounted": "other uses of the same data",
 }
 _DECLARATIONS = {
     "not accounted": "",
     "none": " The trainer declares, without proof, that nothing was tuned on this data.",
     "public": " The trainer declares, without proof, that all tuning was done on public data.",
+    "accounted": "",
 }
 _RELATIONS = {"ADD_OR_REMOVE_ONE": "adding or removing one"}
