@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfdpzoo import toml
+from tfdpzoo.dimension import Dimension, read_dimensions, refuse_not_searched
 from tfdpzoo.dpsgd.augmentation import Augmentation
 from tfdpzoo.dpsgd.execution import ExecutionSettings
 from tfdpzoo.errors import InputError, unknown_name
@@ -137,6 +138,7 @@ class Recipe:
         precision: "float32", or "bfloat16" for layers that compute in it; weights, clipping, sums
             and noise are float32 in any case.
         execution: How an update is computed.
+        tune: What a search for settings varies: dimensions by dotted key.
         sources: For a dotted key such as `privacy.epsilon` a sentence saying where its value
             comes from.
     """
@@ -153,6 +155,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: str = setting("float32", choices={"precision": ("float32", "bfloat16")})
     execution: ExecutionSettings = field(default_factory=ExecutionSettings)
+    tune: Mapping[str, Dimension] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -160,7 +163,10 @@ class Recipe:
         architecture = check_value("architecture", _as_table("architecture", self.architecture))
         object.__setattr__(self, "architecture", architecture)
         object.__setattr__(self, "sources", dict(_as_table("sources", self.sources)))
+        object.__setattr__(self, "tune", read_dimensions(_as_table("tune", self.tune)))
+        self._check_searched()
         known = [*_setting_keys(), *(f"architecture.{name}" for name in architecture)]
+        known += [f"tune.{key}" for key in self.tune]
         for key, sentence in self.sources.items():
             if key not in known:
                 raise unknown_name("recipe key with a source", key, known)
@@ -209,6 +215,7 @@ class Recipe:
         values: dict[str, Any] = dict(table)
         for name, kind in _TABLES.items():
             values[name] = kind(**typed_fields(kind, name, table.get(name, {})))
+        values["tune"] = read_dimensions(_as_table("tune", table.get("tune", {})))
         values["sources"] = _dotted(_as_table("sources", table.get("sources", {})))
         return cls(**values)
 
@@ -219,6 +226,8 @@ class Recipe:
             value = getattr(self, item.name)
             if item.name in _TABLES:
                 value = settings_table(value)
+            elif item.name == "tune":
+                value = {key: each.to_table() for key, each in value.items()} or None
             elif isinstance(value, Mapping):
                 # check_value copies, so that a change to the table leaves the recipe alone.
                 value = check_value(item.name, value)
@@ -244,7 +253,8 @@ class Recipe:
         """Returns the recipe with some values replaced.
 
         Settings that have no meaning with an overridden optimizer or schedule (the momentum of SGD,
-        the steps of a step schedule) fall back to their defaults unless they are overridden too.
+        the steps of a step schedule) fall back to their defaults unless they are overridden too. A
+        setting that is overridden is no longer searched.
 
         Args:
             overrides: New values by dotted key, or by the last part of a key where only one key
@@ -286,11 +296,46 @@ class Recipe:
             _remove(table, key)
         for key, value in values.items():
             _put(table, key, value)
+            table.get("tune", {}).pop(key, None)
+            table["sources"].pop(f"tune.{key}", None)
             if key not in before:
                 table["sources"][key] = "set for this run; the recipe does not set it"
             elif value != before[key]:
                 table["sources"][key] = f"set for this run; the recipe has {before[key]!r}"
         return Recipe.from_dict(table)
+
+    def with_searched(self, values: Mapping[str, Any]) -> Recipe:
+        """Returns the recipe with the values of a trial, by their dotted keys.
+
+        Args:
+            values: What a search may set, also arguments of the architecture that the recipe does
+                not mention.
+
+        Raises:
+            InputError: A key is not dotted, not one of the recipe or must not be searched, or a
+                value cannot be used.
+        """
+        for key in values:
+            refuse_not_searched(key)
+            if "." not in key and key not in _plain_keys():
+                full_key(key, _setting_keys())
+                raise InputError(
+                    f"{key!r} is short for a key of the recipe; write it with its dot."
+                )
+        prefix = "architecture."
+        arguments = [key.removeprefix(prefix) for key in values if key.startswith(prefix)]
+        return self.with_overrides(values, architecture_arguments=arguments)
+
+    def _check_searched(self) -> None:
+        if not self.tune:
+            return
+        bare = dataclasses.replace(self, tune={}, sources={})
+        for key, dimension in self.tune.items():
+            for value in dimension.ends:
+                try:
+                    bare.with_searched({key: value})
+                except InputError as error:
+                    raise InputError(f"tune.{key}: {error}") from error
 
 
 def _plain_keys() -> list[str]:

@@ -96,10 +96,7 @@ class RecipeTrials:
         Raises:
             InputError: A value cannot be used.
         """
-        arguments = (
-            key.partition(".")[2] for key in order.overrides if key.startswith("architecture.")
-        )
-        return self.recipe.with_overrides(order.overrides, architecture_arguments=arguments)
+        return self.recipe.with_searched(order.overrides)
 
     def job(self, order: TrialOrder, parts: ImageDataset, plan: SearchPlan) -> TrainingJob:
         """Returns the training of a trial.

@@ -1,0 +1,189 @@
+"""Which settings a search varies, as KerasTuner takes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import keras_tuner
+
+from tfdpzoo.dimension import Dimension
+from tfdpzoo.errors import InputError
+from tfdpzoo.recipe import Recipe
+
+_ACCOUNTED = frozenset({"privacy.batch_size", "privacy.epochs"})
+
+
+class Space(Protocol):
+    """Which settings a search varies."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The settings, by their dotted keys in the recipe."""
+
+    @property
+    def size(self) -> int | None:
+        """How many different settings there are; None for a space without an end."""
+
+    @property
+    def touches_accounting(self) -> bool:
+        """Whether trials can differ in batch size or epochs, which decide how much they cost."""
+
+    @property
+    def logarithmic(self) -> frozenset[str]:
+        """The settings that are drawn, and are to be drawn, on a logarithmic scale."""
+
+    def declare(self, parameters: keras_tuner.HyperParameters) -> dict[str, Any]:
+        """Declares all hyper-parameters and returns the values that they have.
+
+        Args:
+            parameters: KerasTuner's.
+
+        Returns:
+            Values for `Recipe.with_overrides`.
+        """
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The space in a recipe's table `[tune]`.
+
+    Attributes:
+        dimensions: The settings, by their dotted keys.
+        present: The recipe's own values, with which KerasTuner's oracles begin.
+    """
+
+    dimensions: Mapping[str, Dimension]
+    present: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> SearchSpace:
+        """Returns the space of a recipe.
+
+        Raises:
+            InputError: The recipe has none.
+        """
+        if not recipe.tune:
+            raise InputError(
+                f"The recipe {recipe.name} does not say what to search; give it a table [tune], "
+                'for example "optimizer.learning_rate" = { min = 0.5, max = 8.0, sampling = "log" '
+                "}, or a function with --space."
+            )
+        return cls(recipe.tune, recipe.settings())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The settings, by their dotted keys in the recipe."""
+        return tuple(self.dimensions)
+
+    @property
+    def size(self) -> int | None:
+        """How many different settings there are; None for a space without an end."""
+        sizes = [each.size for each in self.dimensions.values()]
+        return None if None in sizes else math.prod(size for size in sizes if size is not None)
+
+    @property
+    def touches_accounting(self) -> bool:
+        """Whether trials can differ in batch size or epochs."""
+        return bool(_ACCOUNTED & set(self.dimensions))
+
+    @property
+    def logarithmic(self) -> frozenset[str]:
+        """The settings that are drawn on a logarithmic scale."""
+        return frozenset(key for key, each in self.dimensions.items() if each.sampling == "log")
+
+    def declare(self, parameters: keras_tuner.HyperParameters) -> dict[str, Any]:
+        """Declares all hyper-parameters and returns the values that they have."""
+        return {
+            key: _declared(parameters, key, dimension, self.present.get(key))
+            for key, dimension in self.dimensions.items()
+        }
+
+
+class FunctionSpace:
+    """The space that a Python function declares, conditions included.
+
+    Args:
+        recipe: Whose settings are varied.
+        function: Takes `keras_tuner.HyperParameters` and returns values by their dotted keys.
+        label: What the function is called in errors.
+
+    Raises:
+        InputError: The function fails, returns something else, declares nothing that varies, or
+            sets what the recipe does not have.
+
+    Example:
+        >>> from tfdpzoo.zoo import catalog
+        >>> def space(hp):
+        ...     return {"privacy.clip_norm": hp.Choice("clip", [0.1, 1.0])}
+        >>> FunctionSpace(catalog.recipe("smoothnet", "digits"), space, "space").keys
+        ('privacy.clip_norm',)
+    """
+
+    def __init__(self, recipe: Recipe, function: Callable[..., Any], label: str) -> None:
+        self._recipe = recipe
+        self._function = function
+        self._label = label
+        parameters = keras_tuner.HyperParameters()
+        self.keys = tuple(self.declare(parameters))
+        if not any(len(set(each.values)) > 1 for each in parameters.space):
+            raise InputError(
+                f"{label} declares nothing that varies; let it call hp.Float, hp.Int or hp.Choice "
+                "and return what these give."
+            )
+
+    @property
+    def size(self) -> None:
+        """Not known of a function."""
+
+    @property
+    def touches_accounting(self) -> bool:
+        """Whether trials can differ in batch size or epochs."""
+        return bool(_ACCOUNTED & set(self.keys))
+
+    @property
+    def logarithmic(self) -> frozenset[str]:
+        """Not known of a function."""
+        return frozenset()
+
+    def declare(self, parameters: keras_tuner.HyperParameters) -> dict[str, Any]:
+        """Calls the function, and checks that the recipe takes what it returns.
+
+        Raises:
+            InputError: The function fails, or returns something else.
+        """
+        try:
+            values = self._function(parameters)
+        except InputError:
+            raise
+        # The function is the user's own, and may fail in any way.
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{self._label} failed: {type(error).__name__}: {error}.") from error
+        if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
+            raise InputError(
+                f"{self._label} returned {values!r:.60}; it must return settings by their names, "
+                'for example {"optimizer.learning_rate": hp.Float(...)}.'
+            )
+        self._recipe.with_searched(values)
+        return dict(values)
+
+
+def _declared(
+    parameters: keras_tuner.HyperParameters, key: str, dimension: Dimension, present: Any
+) -> Any:
+    if dimension.values is not None:
+        values = list(dimension.values)
+        return parameters.Choice(key, values, default=present if present in values else values[0])
+    low, high = dimension.ends
+    within = present is not None and low <= present <= high and dimension.step is None
+    declare = parameters.Int if dimension.whole else parameters.Float
+    return declare(
+        key,
+        min_value=low,
+        max_value=high,
+        step=dimension.step,
+        sampling=dimension.sampling,
+        default=present if within else low,
+    )
