@@ -10,7 +10,8 @@ from rich.table import Table
 
 from tfdpzoo.cli.console import columns
 from tfdpzoo.errors import InputError
-from tfdpzoo.privacy.repetition import LAWS, RepetitionLaw
+from tfdpzoo.privacy.law_names import LAWS
+from tfdpzoo.privacy.repetition import RepetitionLaw
 from tfdpzoo.privacy.statement import round_up
 from tfdpzoo.tuning.search_plan import SearchBudget, SearchPlan
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -67,6 +68,7 @@ def report_release(
     tuner: RecipeTuner,
     job: TrainingJob,
     result: TrainingResult,
+    others: list[Path],
 ) -> None:
     """Prints what a search came to, and records it where that was asked for.
 
@@ -76,6 +78,7 @@ def report_release(
         tuner: Whose search has ended.
         job: Of the best trial, with the test images.
         result: What came of it.
+        others: Where the models of the other trials lie, if they were kept.
     """
     settings = TrialOrder.read(tuner.best_folder()).overrides
     console.print()
@@ -92,7 +95,7 @@ def report_release(
     rows += [
         ("trained in", duration_in_words(result.seconds)),
         ("model", f"{result.model_path}"),
-        ("search", f"{tuner.folder.path}: private, like everything in it"),
+        *_search_rows(tuner, others),
         ("check it", f"tfdpzoo verify {result.model_path}"),
     ]
     if order.record is not None:
@@ -112,6 +115,16 @@ def report_release(
             command=f"{order.command}; best: {chosen}",
         )
         append_result(order.record, row)
+
+
+def _search_rows(tuner: RecipeTuner, others: list[Path]) -> list[tuple[str, str]]:
+    folder = tuner.folder
+    if not others:
+        return [("search", f"{folder.path}: private, like everything in it")]
+    return [
+        ("other models", f"{folder.models}: {len(others)}, covered by the same epsilon"),
+        ("search", f"{folder.path}: scores are covered, all but these and the models is private"),
+    ]
 
 
 def _mode(tuner: RecipeTuner) -> str:

@@ -30,12 +30,13 @@ from tfdpzoo.cli.search_report import plan_of_search, report_release
 from tfdpzoo.cli.search_space import space_of
 from tfdpzoo.cli.training_report import INSECURE
 from tfdpzoo.data import ImageDataset
+from tfdpzoo.durable_file import replace_durably
 from tfdpzoo.errors import InputError
 from tfdpzoo.registry.aliases import set_alias
 from tfdpzoo.run_folder import RunFolder, make_free_folder
 from tfdpzoo.tuning.progress import ended_trials
 from tfdpzoo.tuning.recipe_tuner import RecipeTuner
-from tfdpzoo.tuning.release import release_best
+from tfdpzoo.tuning.release import release_best, release_others
 from tfdpzoo.tuning.search_folder import SearchFolder
 from tfdpzoo.tuning.search_plan import SearchBudget
 from tfdpzoo.tuning.trial_process import TrialStoppedError
@@ -83,7 +84,14 @@ def go_on_with_search(order: SearchOrder, folder: Path) -> None:
     Args:
         order: From the folder.
         folder: Of the search.
+
+    Raises:
+        InputError: The search has ended, or cannot go on.
+        StoppedByUserError: Ctrl-C or SIGTERM.
     """
+    released = SearchFolder(folder).released
+    if released.exists():
+        raise InputError(f"The search has ended; its model is {released.read_text()}.")
     _search(order, folder)
 
 
@@ -116,10 +124,13 @@ def _search(order: SearchOrder, path: Path) -> None:
         console.print()
         with SearchDisplay(console, tuner):
             tuner.search(dataset, verbose=0)
-    destination = free_version(order.destination)
     with busy(console, "testing and exporting the best model"):
-        job, result = release_best(tuner, dataset, destination)
-    report_release(console, order, tuner, job, result)
+        job, result = release_best(tuner, dataset, free_version(order.destination))
+        others = release_others(tuner) if order.keep_trials else []
+    report_release(console, order, tuner, job, result, others)
+    replace_durably(tuner.folder.released, str(result.model_path).encode())
+    # What is left of the trials is not covered: exact scores, and states of optimizers.
+    tuner.folder.remove_trials()
     if order.alias is not None:
         set_alias(result.model_path.parent, order.alias, int(result.model_path.name))
         say(console, f"{result.model_path} is {order.alias} now.")

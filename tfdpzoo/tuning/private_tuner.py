@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import shutil
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import keras_tuner
-import numpy as np
 from keras_tuner.engine.trial import Trial
 
 from tfdpzoo.data import ImageDataset
-from tfdpzoo.data.dataset import Normalization
 from tfdpzoo.dpsgd.model import PrivateModel
+from tfdpzoo.durable_file import replace_durably
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.accesses import Tuning
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
@@ -27,10 +24,12 @@ from tfdpzoo.run_lock import locked
 from tfdpzoo.trained_weights import private_model_of
 from tfdpzoo.training_job import TrainingJob
 from tfdpzoo.tuning.data_copy import DATA_FILE, read_copy, write_copy
-from tfdpzoo.tuning.halving import HalvingSchedule, share_of_epochs
+from tfdpzoo.tuning.examples import as_dataset
+from tfdpzoo.tuning.fitting_oracle import oracle_for, require_fitting, schedule_of
+from tfdpzoo.tuning.halving import share_of_epochs
 from tfdpzoo.tuning.hypermodel_trials import ACCOUNTED_NAMES, HypermodelTrials, TrialSettings
 from tfdpzoo.tuning.independent_oracle import IndependentOracle
-from tfdpzoo.tuning.objective import OBJECTIVE, counted_objective, require_counted_objective
+from tfdpzoo.tuning.objective import OBJECTIVE
 from tfdpzoo.tuning.proposals import read_proposal, remember_proposals
 from tfdpzoo.tuning.search_folder import SearchFolder, TrialFolder
 from tfdpzoo.tuning.search_plan import SearchBudget, SearchPlan
@@ -112,8 +111,8 @@ class PrivateTuner(keras_tuner.Tuner):
         self.folder = SearchFolder(Path(directory) / project_name)
         self.insecure_seed = insecure_seed
         self._state: SearchState | None = None
-        oracle = oracle or _oracle_for(budget)
-        _require_fitting(oracle, budget, keep_trials)
+        oracle = oracle or oracle_for(budget)
+        require_fitting(oracle, budget, keep_trials)
         # What the chief and a process alone answer with; other processes only ask.
         self._own_oracle = oracle
         remember_proposals(oracle, self.folder)
@@ -141,13 +140,14 @@ class PrivateTuner(keras_tuner.Tuner):
             InputError: The budget is too small for the trials, the search was begun otherwise, no
                 trial came to its end, or private data would be used that nobody counts.
             TrialStoppedError: A trial was asked to stop.
+            KeyboardInterrupt: This process was; the trial that runs is saved first.
         """
         verbose = others.pop("verbose", "auto")
         _refuse_uncounted(others)
-        dataset = _as_dataset(data, self.folder)
+        dataset = as_dataset(data)
         if self._is_worker():
             self._state = self._wait_for_the_leader()
-            super().search(verbose=verbose)
+            self._ask(verbose)
             return
         with locked(self.folder.lock):
             self._state = self._begin(dataset)
@@ -162,13 +162,18 @@ class PrivateTuner(keras_tuner.Tuner):
             FailedTrialError: The trial crashed, which counts as a trial.
         """
         folder = self.folder.trial(trial.trial_id)
-        result = TrialResult.read(folder)
-        if result is None:
-            self.order_of(folder).write(folder)
-            result = run_in_a_process(folder)
+        try:
+            result = TrialResult.read(folder) or self._run(folder)
+        except (InputError, OSError) as error:
+            # Anything but this KerasTuner would take for a failed trial, and go on.
+            raise keras_tuner.errors.FatalError(str(error)) from error
         if result.score is None:
             raise keras_tuner.errors.FailedTrialError(result.reason)
         return {OBJECTIVE: result.score}
+
+    def _run(self, folder: TrialFolder) -> TrialResult:
+        self.order_of(folder).write(folder)
+        return run_in_a_process(folder)
 
     def order_of(self, folder: TrialFolder) -> TrialOrder:
         """Returns what a proposed trial is to do.
@@ -202,7 +207,7 @@ class PrivateTuner(keras_tuner.Tuner):
             batch_size=self.settings.batch_size,
             epochs=self.settings.epochs,
             bound=self.bound,
-            longest_trials=_schedule(self._own_oracle).longest_trials,
+            longest_trials=schedule_of(self._own_oracle).longest_trials,
         )
 
     @property
@@ -348,14 +353,20 @@ class PrivateTuner(keras_tuner.Tuner):
         oracle.max_trials = self.state.trials
         if isinstance(oracle, IndependentOracle):
             oracle.key = self.state.key
-        super().search(verbose=verbose)
+        self._ask(verbose)
+
+    def _ask(self, verbose: Any) -> None:
+        try:
+            super().search(verbose=verbose)
+        except keras_tuner.errors.FatalError as error:
+            raise InputError(f"The search cannot go on: {error}") from error
 
     def _end(self) -> None:
         ranked = best_trials(self.folder)
         if not ranked:
             raise InputError(_nothing_to_release(self.state.trials))
         winner = ranked[0][0].name
-        self.folder.winner.write_text(winner)
+        replace_durably(self.folder.winner, winner.encode())
         if not self.keep_trials:
             self.folder.remove_trials(but=winner)
 
@@ -390,52 +401,6 @@ class PrivateTuner(keras_tuner.Tuner):
         return private_model_of(self.job_of(folder), start_after_the_end(folder, self.state))
 
 
-def _oracle_for(budget: SearchBudget) -> keras_tuner.Oracle:
-    if budget.law is not None:
-        return IndependentOracle(counted_objective())
-    return keras_tuner.oracles.BayesianOptimizationOracle(
-        counted_objective(), max_trials=budget.trials
-    )
-
-
-def _require_fitting(oracle: keras_tuner.Oracle, budget: SearchBudget, keep_trials: bool) -> None:
-    require_counted_objective(getattr(oracle.objective, "name", str(oracle.objective)))
-    if oracle.objective.direction != "max":
-        raise InputError(f"The objective {OBJECTIVE} is to be large; give it the direction max.")
-    if budget.law is not None and type(oracle) is not IndependentOracle:
-        raise InputError(
-            f"A random number of trials is accounted for settings that are drawn independently, "
-            f"but {type(oracle).__name__} chooses them in view of earlier trials. Leave the oracle "
-            "out, or give the budget a number of trials that all count: SearchBudget(trials=...)."
-        )
-    if budget.law is not None and keep_trials:
-        raise InputError(
-            "With a random number of trials only the best one may be released; to keep the others, "
-            "give the budget a number of trials that all count: SearchBudget(trials=...)."
-        )
-    trials = _schedule(oracle).trials
-    if trials is not None and trials != budget.trials:
-        raise InputError(
-            f"This Hyperband runs {trials} trials, and the budget is for {budget.trials}; give it "
-            f"trials={trials}, or another max_epochs or factor."
-        )
-    # A trial that crashed has been counted, and is not run again; the others go on.
-    oracle.max_retries_per_trial = 0
-    oracle.max_consecutive_failed_trials = sys.maxsize
-
-
-@dataclasses.dataclass(frozen=True)
-class _NoSchedule:
-    trials: None = None
-    longest_trials: None = None
-
-
-def _schedule(oracle: keras_tuner.Oracle) -> HalvingSchedule | _NoSchedule:
-    if isinstance(oracle, keras_tuner.oracles.HyperbandOracle):
-        return HalvingSchedule.of(oracle)
-    return _NoSchedule()
-
-
 def _refuse_uncounted(others: dict[str, Any]) -> None:
     for name in ("validation_data", "validation_split"):
         if name in others:
@@ -447,28 +412,6 @@ def _refuse_uncounted(others: dict[str, Any]) -> None:
         raise InputError(
             f"search takes no {min(others)}: how a trial is trained belongs to TrialSettings."
         )
-
-
-def _as_dataset(data: Sequence[Any], folder: SearchFolder) -> ImageDataset:
-    if len(data) == 1 and isinstance(data[0], ImageDataset):
-        return data[0]
-    if len(data) != 2:
-        raise InputError("search takes an ImageDataset, or images and their labels.")
-    return _dataset_of(np.asarray(data[0]), np.asarray(data[1]))
-
-
-def _dataset_of(images: np.ndarray, labels: np.ndarray) -> ImageDataset:
-    """The examples as a data set, whose one test image is blank and is never looked at."""
-    channels = images.shape[-1] if images.ndim == 4 else 1
-    return ImageDataset(
-        name="examples",
-        train_images=images,
-        train_labels=labels,
-        test_images=np.zeros_like(images[:1]),
-        test_labels=np.zeros_like(labels[:1]),
-        class_names=tuple(map(str, range(int(labels.max()) + 1))),
-        normalization=Normalization.centered(channels),
-    )
 
 
 def _nothing_to_release(trials: int) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from tfdpzoo.data import ImageDataset
 from tfdpzoo.fitting import TrainingResult, evaluation_of
+from tfdpzoo.saved_model import export
 from tfdpzoo.trained_weights import TrainedWeights, private_model_of
 from tfdpzoo.training import release
 from tfdpzoo.training_job import TrainingJob
 from tfdpzoo.tuning.private_tuner import PrivateTuner
 from tfdpzoo.tuning.search_folder import TrialFolder
-from tfdpzoo.tuning.trial_result import TrialResult
+from tfdpzoo.tuning.trial_result import TrialResult, best_trials
 from tfdpzoo.tuning.trial_training import start_after_the_end
 
 
@@ -54,6 +55,39 @@ def release_best(
         warning=None,
     )
     return job, release(job, trained, destination, tuner.guarantee_of(private))
+
+
+def release_others(tuner: PrivateTuner) -> list[Path]:
+    """Exports the models of all other trials, for a search whose guarantee covers them.
+
+    They are not tested: test images are for what was chosen without them.
+
+    Args:
+        tuner: Whose search has ended, and keeps its trials.
+
+    Returns:
+        Where they lie: a model for each trial, in the folder of the search.
+
+    Raises:
+        InputError: A folder cannot be written.
+    """
+    best = tuner.best_folder()
+    others = [folder for folder, _ in best_trials(tuner.folder) if folder.name != best.name]
+    return [_exported(tuner, folder) for folder in others]
+
+
+def _exported(tuner: PrivateTuner, folder: TrialFolder) -> Path:
+    destination = tuner.folder.models / f"trial-{folder.name}" / "1"
+    if destination.exists():
+        return destination
+    job = tuner.job_of(folder)
+    private = private_model_of(job, start_after_the_end(folder, tuner.state))
+    return export(
+        private,
+        destination,
+        guarantee=tuner.guarantee_of(private),
+        class_names=job.dataset.class_names,
+    )
 
 
 def _seconds_of(folder: TrialFolder) -> float:

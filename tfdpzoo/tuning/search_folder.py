@@ -70,6 +70,16 @@ class SearchFolder:
         return self.path / "winner.txt"
 
     @property
+    def released(self) -> Path:
+        """Where the best model lies, from when it was exported."""
+        return self.path / "released.txt"
+
+    @property
+    def models(self) -> Path:
+        """The models of all trials, of a search that keeps them."""
+        return self.path / "models"
+
+    @property
     def common(self) -> Path:
         """What the processes of all trials have in common."""
         return self.path / "trials.pickle"

@@ -25,8 +25,11 @@ _SECONDS_FOR_THE_LAST_ONE = 30.0
 _LONGEST_REASON = 300
 
 
-class TrialStoppedError(Exception):
-    """A trial was asked to stop, and goes on where it was when it is begun again."""
+class TrialStoppedError(KeyboardInterrupt):
+    """A trial was asked to stop, and goes on where it was when it is begun again.
+
+    It is a kind of `KeyboardInterrupt` because KerasTuner takes any other for a failed trial.
+    """
 
 
 def run_in_a_process(folder: TrialFolder) -> TrialResult:
