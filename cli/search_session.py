@@ -128,7 +128,7 @@ def _search(order: SearchOrder, path: Path) -> None:
         job, result = release_best(tuner, dataset, free_version(order.destination))
         others = release_others(tuner) if order.keep_trials else []
     report_release(console, order, tuner, job, result, others)
-    replace_durably(tuner.folder.released, str(result.model_path).encode())
+    replace_durably(tuner.folder.released, str(result.model_path.absolute()).encode())
     # What is left of the trials is not covered: exact scores, and states of optimizers.
     tuner.folder.remove_trials()
     if order.alias is not None:
