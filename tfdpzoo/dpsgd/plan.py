@@ -70,7 +70,7 @@ class PrivacyPlan:
         _require_positive("epsilon", self.epsilon)
         _require_noise_multiplier(self.noise_multiplier)
         _require_clip_norm(self.clip_norm)
-        _require_sampling(self.delta, self.examples, self.batch_size)
+        require_sampling(self.delta, self.examples, self.batch_size)
         _require_updates(self.updates)
         spent = self.epsilon_after(self.updates)
         if spent > self.epsilon:
@@ -108,7 +108,7 @@ class PrivacyPlan:
         """
         _require_positive("epsilon", epsilon)
         _require_clip_norm(clip_norm)
-        _require_sampling(delta, examples, batch_size)
+        require_sampling(delta, examples, batch_size)
         updates = _updates_of(epochs, updates, examples, batch_size)
         sigma = accounting.calibrate_noise_multiplier(
             epsilon, delta, batch_size / examples, updates
@@ -142,7 +142,7 @@ class PrivacyPlan:
             InputError: A value is out of its range.
         """
         _require_noise_multiplier(noise_multiplier)
-        _require_sampling(delta, examples, batch_size)
+        require_sampling(delta, examples, batch_size)
         updates = _updates_of(epochs, updates, examples, batch_size)
         event = accounting.poisson_gaussian_event(noise_multiplier, batch_size / examples, updates)
         epsilon = accounting.epsilon_by_pld(event, delta)
@@ -323,7 +323,17 @@ def _require_updates(updates: int) -> None:
         raise InputError(f"updates is {updates:.3g}, more than can be accounted.")
 
 
-def _require_sampling(delta: float, examples: int, batch_size: int) -> None:
+def require_sampling(delta: float, examples: int, batch_size: int) -> None:
+    """Refuses a delta and a batch that do not fit a number of examples.
+
+    Args:
+        delta: Above 0 and below 1 / `examples`.
+        examples: Training examples N.
+        batch_size: Expected size of a sample, at most N.
+
+    Raises:
+        InputError: They do not.
+    """
     if not _is_number(examples, numbers.Integral) or examples < 1:
         raise InputError(f"examples is {examples!r}; it must be a whole number above zero.")
     if not _is_number(batch_size, numbers.Integral) or batch_size < 1:

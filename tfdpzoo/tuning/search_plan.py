@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfdpzoo.dpsgd.plan import PrivacyPlan
+from tfdpzoo.dpsgd.plan import PrivacyPlan, count_updates, require_sampling
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy import accounting
 from tfdpzoo.privacy.ledger import Segment
@@ -61,6 +61,8 @@ class SearchBudget:
             )
         if self.trials is not None and self.trials < 1:
             raise InputError(f"A search needs at least one trial, not {self.trials}.")
+        if not 0 < self.epsilon < math.inf:
+            raise InputError(f"epsilon is {self.epsilon!r}; it must be a finite number above zero.")
 
     @property
     def mode(self) -> SearchMode:
@@ -135,26 +137,20 @@ class SearchPlan:
         Raises:
             InputError: A value is out of its range, or the budget is too small for the trials.
         """
-        # The plan of one trial with the whole budget checks all numbers, and counts the updates.
-        alone = PrivacyPlan.calibrate(
-            epsilon=budget.epsilon,
-            delta=budget.delta,
-            examples=examples,
-            batch_size=batch_size,
-            epochs=epochs,
-        )
+        require_sampling(budget.delta, examples, batch_size)
+        updates = count_updates(epochs, examples, batch_size)
         if budget.delta >= 1 / (examples + held_out_examples):
             raise InputError(
                 f"delta is {budget.delta:g} but must be below 1 / {examples + held_out_examples}, "
                 "one over the number of training and held-out examples together."
             )
-        trainings = _Trainings(budget, alone.sampling_rate, alone.updates, longest_trials, bound)
+        trainings = _Trainings(budget, batch_size / examples, updates, longest_trials, bound)
         return cls(
             budget,
             examples,
             held_out_examples,
             batch_size,
-            alone.updates,
+            updates,
             trainings.updates_in_all,
             bound,
             trainings.least_noise(),
@@ -186,9 +182,9 @@ class SearchPlan:
                 out of its range.
         """
         batch_size = batch_size or self.batch_size
-        updates = (
-            self.updates if epochs is None else int(epochs * self.examples / batch_size + 1e-9)
-        )
+        updates = self.updates
+        if epochs is not None:
+            updates = count_updates(epochs, self.examples, batch_size)
         noise_multiplier = self.noise_multiplier
         if self.bound == "renyi":
             noise_multiplier = self._dominated_noise(batch_size / self.examples, updates)
@@ -277,17 +273,18 @@ class _Trainings:
         Raises:
             InputError: With it, nothing can be learned in a trial.
         """
-        most = accounting.calibrate_noise_multiplier(
-            SMALLEST_TRIAL_EPSILON, self.budget.delta, self.sampling_rate, self.updates
-        )
-        if not self.within_budget(most):
-            raise self._too_small(most)
-        if self.within_budget(_LEAST_NOISE):
-            return _LEAST_NOISE
-        return _least(self.within_budget, _LEAST_NOISE, most)
+        if self.within_budget(_MOST_NOISE):
+            least = _least(self.within_budget, _LEAST_NOISE, _MOST_NOISE)
+            trial = accounting.poisson_gaussian_event(least, self.sampling_rate, self.updates)
+            if accounting.epsilon_by_pld(trial, self.budget.delta) >= SMALLEST_TRIAL_EPSILON:
+                return least
+        raise self._too_small()
 
-    def _too_small(self, noise_multiplier: float) -> InputError:
+    def _too_small(self) -> InputError:
         budget = self.budget
+        noise_multiplier = accounting.calibrate_noise_multiplier(
+            SMALLEST_TRIAL_EPSILON, budget.delta, self.sampling_rate, self.updates
+        )
         asked = budget.expected_trials
         most = _most_trials(
             lambda trials: self._with_trials(trials).within_budget(noise_multiplier),
@@ -342,6 +339,8 @@ def _renyi(trial: Segment) -> np.ndarray:
 
 def _least(within: Callable[[float], bool], low: float, high: float) -> float:
     """The least number, to a relative tolerance from above, that is within; `high` has to be."""
+    if within(low):
+        return low
     while high - low > _TOLERANCE * high:
         middle = math.sqrt(low * high)
         low, high = (low, middle) if within(middle) else (middle, high)
