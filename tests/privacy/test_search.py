@@ -117,7 +117,7 @@ def total(
     return max(epsilon_at(selected(curve, law), DELTA) for curve in (trainings, scores))
 
 
-@pytest.mark.parametrize("score_noise", [0.8, 8.0], ids=["scores cost more", "trainings cost more"])
+@pytest.mark.parametrize("score_noise", [1.2, 8.0], ids=["scores cost more", "trainings cost more"])
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_random_searches_by_whole_orders_alone(law: RepetitionLaw, score_noise: float) -> None:
     """Fewer orders give a larger minimum, so that the recorded total is never above this.
@@ -131,7 +131,7 @@ def test_random_searches_by_whole_orders_alone(law: RepetitionLaw, score_noise: 
     assert by_hand <= search.total_epsilon * 1.05
 
 
-@pytest.mark.parametrize("score_noise", [0.8, 8.0], ids=["scores cost more", "trainings cost more"])
+@pytest.mark.parametrize("score_noise", [1.2, 8.0], ids=["scores cost more", "trainings cost more"])
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_random_searches_at_the_recorded_orders(law: RepetitionLaw, score_noise: float) -> None:
     """The same orders give the same numbers: the total is not below what the theorems allow."""
