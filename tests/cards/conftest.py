@@ -19,6 +19,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     card_models.export_full(folder / "full" / "3")
     set_alias(folder / "full", "champion", 3)
+    card_models.export_searched(folder / "searched" / "1")
     card_models.export_invalid(folder / "invalid" / "1")
     card_models.export_without_facts(folder / "silent" / "1")
     return folder
@@ -27,6 +28,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def full(models: Path) -> Card:
     return read_card(models / "full", lambda name: NOTES)
+
+
+@pytest.fixture(scope="session")
+def searched(models: Path) -> Card:
+    return read_card(models / "searched")
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,29 @@ def test_the_front_matter_is_what_hubs_read(full, text):
     assert privacy["relation"] == "ADD_OR_REMOVE_ONE"
     assert privacy["accountant"] == "PLD"
     assert privacy["test_metrics_covered"] is False
+    assert (privacy["covers"], privacy["tuning"]) == ("this run", "not accounted")
+    assert "search" not in privacy
+
+
+def test_the_front_matter_tells_of_the_search(searched):
+    text = render_markdown(searched, "apache-2.0")["README.md"]
+    privacy = front(text)["privacy"]
+    search = searched.guarantee.tuning.search
+    assert privacy["accountant"] == "RDP"
+    assert (privacy["covers"], privacy["tuning"]) == ("the whole search", "accounted")
+    assert privacy["epsilon"] == privacy["search"]["total_epsilon"] == search.total_epsilon
+    assert privacy["search"] == {
+        "mode": "random",
+        "law": "truncated negative binomial",
+        "mean": 10.0,
+        "shape": 0.5,
+        "trial_epsilon": search.trial_epsilon,
+        "total_epsilon": search.total_epsilon,
+        "released": "the best trial",
+    }
+    assert "same images, but for the search that is accounted, are not in epsilon" in text
+    assert "protects one training or held-out example" in text
+    assert search.trials is None
 
 
 def test_pictures_lie_beside_and_say_what_they_show(files, text):

@@ -28,6 +28,20 @@ def test_all_rows_of_accounting_are_there_and_none_is_rounded_down(full):
     assert any("no amplification" in cell for row in results.rows for cell in row)
 
 
+def test_a_search_has_tables_of_its_own(searched):
+    tables = {table.title: table for table in record_tables(searched.guarantee)}
+    search = searched.guarantee.tuning.search
+    rows = dict(tables["Tuning: search"].rows)
+    assert (rows["Mode"], rows["Released"]) == ("random", "the best trial")
+    assert float(rows["Trial epsilon"]) >= search.trial_epsilon
+    assert float(rows["Total epsilon"]) >= search.total_epsilon
+    law = dict(tables["Tuning: search: law"].rows)
+    assert law == {"Name": "truncated negative binomial", "Mean": "10", "Shape": "0.5"}
+    assert dict(tables["Tuning: search: trial"].rows)["Updates"] == "20"
+    covers = [row[tables["Results"].head.index("Covers")] for row in tables["Results"].rows]
+    assert covers == ["the whole search"] * 2 + ["this run"] * 3
+
+
 def test_infinite_epsilon_is_written(full):
     claim = dataclasses.replace(full.guarantee.claim, epsilon=math.inf)
     tables = record_tables(dataclasses.replace(full.guarantee, claim=claim))

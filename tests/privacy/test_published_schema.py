@@ -13,6 +13,7 @@ import pytest
 from altered_records import alter_one_field, at, places
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from searches import LAWS, adaptive_search, random_search, record_of
 from stand_in import StandIn
 
 from tfdpzoo.cli.main import main
@@ -23,8 +24,10 @@ from tfdpzoo.privacy.json_schema import schema_of
 from tfdpzoo.privacy.ledger import Segment
 from tfdpzoo.privacy.published_schema import privacy_schema, privacy_schema_text
 from tfdpzoo.privacy.record import EmpiricalAudit
+from tfdpzoo.privacy.search import Search
 from tfdpzoo.saved_model import export
 
+SEARCHED = record_of(random_search())
 PUBLISHED = Path(__file__).resolve().parents[2] / "schema" / "privacy-guarantee-v1.json"
 
 
@@ -84,6 +87,24 @@ def test_unusual_records_are_valid(validator: Any) -> None:
     assert plain.epsilon == math.inf
     assert PrivacyGuarantee.from_json(plain.to_json()) == plain
     validator.validate({**plain.to_fields(), "files": {}})
+
+
+@pytest.mark.parametrize(
+    "search", [random_search(), random_search(law=LAWS[2]), adaptive_search()], ids=str
+)
+def test_records_of_searches_are_valid(validator: Any, search: Search) -> None:
+    validator.validate({**record_of(search).to_fields(), "files": {}})
+
+
+@settings(max_examples=100)
+@given(data=st.data())
+def test_wrong_searches_are_not_valid(validator: Any, data: st.DataObject) -> None:
+    fields = {**SEARCHED.to_fields(), "files": {}}
+    alter_one_field(fields["tuning"]["search"], data)
+    assert not validator.is_valid(fields)
+    del fields["files"]
+    with pytest.raises(InputError, match=r"tuning\.search"):
+        PrivacyGuarantee.from_json(json.dumps(fields))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import pytest
+from searches import random_search
 from stand_in import guarantee_with
 
 from tfdpzoo.privacy.accesses import PreTraining, Tuning
@@ -30,6 +31,7 @@ def honest() -> PrivacyGuarantee:
     [
         {},
         {"tuning": Tuning.declared("public")},
+        {"tuning": Tuning.accounted(random_search())},
         {"pre_training": PreTraining("ImageNet", True, "public")},
         {"audit": EmpiricalAudit("canaries", 100, 0.5, 0.95)},
     ],

@@ -84,7 +84,7 @@ def _index(card: Card) -> dict[str, Any]:
 
 def _privacy(card: Card) -> dict[str, Any]:
     guarantee = card.guarantee
-    fields = {
+    fields: dict[str, Any] = {
         "valid": guarantee.valid,
         "epsilon": _epsilon(guarantee.epsilon),
         "delta": guarantee.delta,

@@ -60,8 +60,8 @@ def limits(card: Card) -> tuple[str, ...]:
         protection,
         "Privacy is not secrecy of what all images have in common: the classes, the number of "
         f"training images ({guarantee.sampling.examples:,}) and their size count as public.",
-        f"Hyper-parameters that were tried out on the same images{elsewhere} are not in epsilon, nor "
-        "is any other use of them.",
+        f"Hyper-parameters that were tried out on the same images{elsewhere} are not in epsilon, "
+        "nor is any other use of them.",
         "Training with noise costs accuracy, and rare classes or unusual images often more than "
         "others: look at the accuracy of each class, and measure on your own images before use.",
         "Not examined: fairness between groups of people, robustness against altered images, and "

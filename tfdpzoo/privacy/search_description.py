@@ -54,4 +54,4 @@ def _in_total(search: Search) -> str:
 def _losing_trials(search: Search) -> str:
     if search.released == "all trials":
         return "Released are the final weights, settings and noised scores of all trials"
-    return "Released is the best trial; the others are covered as well"
+    return "Released is the best trial; the others are covered too"
