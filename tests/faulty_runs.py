@@ -231,15 +231,19 @@ def released(folder: Path) -> Released:
     """Reads the newest model and the ledger."""
     versions = sorted((folder / "saved_models" / "smoothnet-digits").iterdir())
     record = json.loads((versions[-1] / "assets.extra" / "privacy.json").read_text())
-    variables = tf.train.load_checkpoint(str(versions[-1] / "variables" / "variables"))
-    names = sorted(name for name in variables.get_variable_to_shape_map() if name[0] != "_")
-    weights = [variables.get_tensor(name).ravel() for name in names]
     ledger = Ledger.load(run_folder(folder) / "ledger.json")
     return Released(
-        np.concatenate(weights),
+        weights_of(versions[-1]),
         record["updates"]["executed"],
         epsilon_by_pld(ledger.dp_event(), 1e-4),
     )
+
+
+def weights_of(version: Path) -> np.ndarray:
+    """Returns the weights of an exported model, one after the other."""
+    variables = tf.train.load_checkpoint(str(version / "variables" / "variables"))
+    names = sorted(name for name in variables.get_variable_to_shape_map() if name[0] != "_")
+    return np.concatenate([variables.get_tensor(name).ravel() for name in names])
 
 
 def _run(

@@ -81,6 +81,7 @@ class PretendedTrials:
         monkeypatch.setattr("tfdpzoo.tuning.private_tuner.run_in_a_process", self)
 
     def __call__(self, folder: TrialFolder) -> TrialResult:
+        assert not folder.result.exists(), "a trial that has ended is never run again"
         self.run.append(folder.name)
         result = TrialResult("completed", pretended_score(folder.name), 1.0, 8, 1.0)
         if folder.name in self.crashing:
