@@ -80,7 +80,7 @@ def test_a_record_with_too_low_an_epsilon_is_found(program: RunProgram, tmp_path
     outcome = program("verify", "low")
     assert outcome.code == 1
     assert outcome.out == (
-        "low/1 is NOT intact:\n- The record states claim.epsilon = 1.0, but its own updates give "
+        "low/1 is NOT intact:\n- The record states claim.epsilon = 1.0, but its own fields give "
         f"{honest.epsilon!r}.\n"
     )
 

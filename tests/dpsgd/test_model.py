@@ -288,6 +288,13 @@ def test_guarantee_is_of_executed_updates_and_of_this_mechanism():
     assert guarantee.sampling.scheme == "poisson"
 
 
+def test_a_target_of_the_whole_search_takes_the_place_of_the_plans():
+    plan = plan_of(1)
+    private = private_model(plan)
+    assert private.guarantee().claim.target_epsilon == plan.epsilon
+    assert private.guarantee(target_epsilon=9.0).claim.target_epsilon == 9.0
+
+
 def test_the_record_tells_of_views():
     views = Augmentation(multiplicity=3, flip=True)
     private = private_model(plan_of(1), augmentation=views)

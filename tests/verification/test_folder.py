@@ -253,7 +253,7 @@ def test_an_export_with_too_low_an_epsilon_fails(private, guarantee, tmp_path):
     low = dataclasses.replace(guarantee, claim=dataclasses.replace(guarantee.claim, epsilon=1.0))
     report = verify(export(private, tmp_path / "1", guarantee=low))
     assert report.problems == (
-        f"The record states claim.epsilon = 1.0, but its own updates give {guarantee.epsilon!r}.",
+        f"The record states claim.epsilon = 1.0, but its own fields give {guarantee.epsilon!r}.",
     )
     assert report.recomputed_epsilon == pytest.approx(guarantee.epsilon, rel=1e-6)
     assert report.guarantee.epsilon == 1.0
@@ -269,11 +269,11 @@ def replaced(record, where, value):
 @pytest.mark.parametrize(
     ("where", "value", "problem"),
     [
-        ("claim.epsilon", 2.38, "claim.epsilon = 2.38, but its own updates give 2.38"),
-        ("claim.epsilon", math.inf, "claim.epsilon = infinity, but its own updates give 2.38"),
+        ("claim.epsilon", 2.38, "claim.epsilon = 2.38, but its own fields give 2.38"),
+        ("claim.epsilon", math.inf, "claim.epsilon = infinity, but its own fields give 2.38"),
         ("claim.delta", 1e-3, "claim.epsilon = 2.38"),
         ("claim.target_epsilon", 2.0, "hides a weakness: the executed updates cost more than"),
-        ("updates.executed", 19, "updates.executed = 19, but its own updates give 20"),
+        ("updates.executed", 19, "updates.executed = 19, but its own fields give 20"),
         ("updates.segments", (Segment(1.1, 0.1, 21),), "claim.epsilon = 2.38"),
         ("updates.segments", (Segment(1.0, 0.1, 20),), "mechanism.noise_multiplier = 1.1"),
         ("mechanism.noise_standard_deviation", 2.2, "mechanism.noise_standard_deviation = 2.2"),

@@ -130,7 +130,7 @@ def test_the_number_of_trials_of_a_random_search_is_nowhere(random: PrivacyGuara
     assert random.tuning.runs is None
     assert random.tuning.search.trials is None
     _, problems = check_arithmetic(altered(random, "tuning.runs", 7))
-    assert problems == ["The record states tuning.runs = 7, but its own updates give None."]
+    assert problems == ["The record states tuning.runs = 7, but its own fields give None."]
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_the_model_can_be_named_beside_the_address(server: str) -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("low", "sentence|claim.epsilon = 0.5, but its own updates give 2.38"),
+        ("low", "sentence|claim.epsilon = 0.5, but its own fields give 2.38"),
         ("sentence", "The record's sentence is not that of its fields: The final weights"),
         ("edited", "The served record was edited: it is not in the form that tfdpzoo writes."),
         ("more", "has the field surprise, which tfdpzoo does not know"),

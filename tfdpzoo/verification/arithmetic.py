@@ -38,7 +38,7 @@ def check_arithmetic(guarantee: PrivacyGuarantee) -> tuple[float | None, list[st
     except (ArithmeticError, ValueError, MemoryError) as error:
         return None, [f"The record's epsilon cannot be computed again: {error}."]
     problems = [
-        f"The record states {where} = {was}, but its own updates give {should}."
+        f"The record states {where} = {was}, but its own fields give {should}."
         for where, was, should in differences(
             strict_json.encode(guarantee), _expected(restated), tolerance=_TOLERANCE
         )
