@@ -11,8 +11,9 @@ import pytest
 from dp_accounting import pld
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from tfdpzoo.dpsgd.plan import PrivacyPlan
+from tfdpzoo.dpsgd.plan import PrivacyPlan, TrialPlan
 from tfdpzoo.dpsgd.sampling import PoissonBatches
 from tfdpzoo.errors import InputError
 
@@ -223,3 +224,15 @@ def test_batches_are_of_this_plan(plan):
     assert isinstance(batches, PoissonBatches)
     assert batches.plan is plan
     assert not batches.key.reproducible
+
+
+@pytest.mark.parametrize("runs", [2.0, 10.0, 1000.0])
+def test_the_noise_of_many_runs_reaches_further(runs: float) -> None:
+    """All of them together go beyond it no more often than one run may, by the normal tail."""
+    alone = PrivacyPlan.from_noise_multiplier(
+        noise_multiplier=1.0, delta=1e-5, examples=50_000, batch_size=1_000, updates=500
+    )
+    plan = TrialPlan(**dataclasses.asdict(alone), runs=runs)
+    beyond = stats.norm.sf(plan.noise_reach - 1 / plan.noise_multiplier)
+    assert runs * plan.updates * beyond == pytest.approx(1e-3 * plan.delta)
+    assert plan.noise_reach > alone.noise_reach

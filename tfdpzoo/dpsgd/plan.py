@@ -215,7 +215,11 @@ class PrivacyPlan:
             >>> round(plan.noise_reach, 2)
             7.94
         """
-        of_an_update = _SHARE_BEYOND_REACH * self.delta / self.updates
+        return self._reach_beside(1.0)
+
+    def _reach_beside(self, runs: float) -> float:
+        """The reach with which all of so many equal runs together stay within that share."""
+        of_an_update = _SHARE_BEYOND_REACH * self.delta / (self.updates * runs)
         return 1 / self.noise_multiplier + float(-special.ndtri(of_an_update))
 
     def dp_event(self, updates: int | None = None) -> dp_accounting.DpEvent:
@@ -250,6 +254,22 @@ class PrivacyPlan:
         from tfdpzoo.dpsgd.secret_key import SecretKey
 
         return PoissonBatches(self, images, labels, key or SecretKey.generate())
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialPlan(PrivacyPlan):
+    """The plan of one of several runs whose losses add up, such as the trials of a search.
+
+    Attributes:
+        runs: How many there are, on average where that is random.
+    """
+
+    runs: float = 1.0
+
+    @property
+    def noise_reach(self) -> float:
+        """How many standard deviations the noise has to be able to reach, for all runs together."""
+        return self._reach_beside(self.runs)
 
 
 def count_updates(epochs: float, examples: int, batch_size: int) -> int:

@@ -129,7 +129,7 @@ def describe_mechanism(
         precision: Of the forward and backward pass.
         search: By which the run was chosen, if its cost is in epsilon.
     """
-    of_what = "of delta" if search is None else "of delta in one trial"
+    of_what = "of delta" if search is None else "of delta over all trials together"
     return Mechanism(
         name=(
             "none: plain training without clipping and noise"

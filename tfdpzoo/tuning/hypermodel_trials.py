@@ -76,6 +76,7 @@ class HypermodelTrials:
         parameters = keras_tuner.HyperParameters.from_config(self.space)
         parameters.values = {**parameters.values, **order.overrides}
         model = self.hypermodel.build(parameters)
+        optimizer = _optimizer_of(model)
         values, settings = parameters.values, self.settings
         trial_plan = plan.trial_plan(
             clip_norm=float(values.get("clip_norm", settings.clip_norm)),
@@ -100,9 +101,7 @@ class HypermodelTrials:
             augmentation=settings.augmentation,
             execution=settings.execution,
         )
-        return TrainingJob(
-            recipe, parts, model, trial_plan, settings.engine, optimizer=_optimizer_of(model)
-        )
+        return TrainingJob(recipe, parts, model, trial_plan, settings.engine, optimizer=optimizer)
 
     def digest(self) -> str:
         """Returns a digest of the search space and of how trials are trained."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfdpzoo.dpsgd.plan import PrivacyPlan, count_updates, require_sampling
+from tfdpzoo.dpsgd.plan import PrivacyPlan, TrialPlan, count_updates, require_sampling
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy import accounting
 from tfdpzoo.privacy.ledger import Segment
@@ -169,7 +169,7 @@ class SearchPlan:
 
     def trial_plan(
         self, *, clip_norm: float, batch_size: int | None = None, epochs: float | None = None
-    ) -> PrivacyPlan:
+    ) -> TrialPlan:
         """Returns the plan of one trial.
 
         Args:
@@ -193,7 +193,7 @@ class SearchPlan:
                 f"A trial with batches of {batch_size} and {updates} updates does not fit the plan "
                 f"of the search, batches of {self.batch_size} and at most {self.updates} updates."
             )
-        return PrivacyPlan.from_noise_multiplier(
+        plan = PrivacyPlan.from_noise_multiplier(
             noise_multiplier=noise_multiplier,
             delta=self.budget.delta,
             examples=self.examples,
@@ -201,6 +201,7 @@ class SearchPlan:
             updates=updates,
             clip_norm=clip_norm,
         )
+        return TrialPlan(**dataclasses.asdict(plan), runs=self.budget.expected_trials)
 
     def search(self, released: Released = "the best trial") -> Search:
         """Returns what a record says of the search, with its epsilons computed.
