@@ -5,6 +5,7 @@ A privacy record is made from these numbers, and a record that is verified must 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -71,7 +72,14 @@ def account(
         by PLD without amplification. Then of whatever the first row covers epsilon at
         `CURVE_DELTAS` and at `delta`, and the Renyi curve; and the event of the run.
     """
-    interval = discretization_interval
+    return _accounted(tuple(segments), delta, discretization_interval, search)
+
+
+# Accounting takes half a second to seconds; a record that was stated is often read next.
+@functools.lru_cache(maxsize=64)
+def _accounted(
+    segments: tuple[Segment, ...], delta: float, interval: float, search: Search | None
+) -> Accounts:
     headline = headline_accountant(segments, interval, search)
     deltas = sorted({*CURVE_DELTAS, delta}, reverse=True)
     events = (composed_event(segments),) if search is None else search.events()
