@@ -14,7 +14,7 @@ from tfdpzoo.cli.console import say
 from tfdpzoo.cli.duration import clock
 from tfdpzoo.tuning.progress import ended_trials, running_trials
 from tfdpzoo.tuning.recipe_tuner import RecipeTuner
-from tfdpzoo.tuning.result_files import TrialRow, write_results
+from tfdpzoo.tuning.trial_row import TrialRow
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _HEAD = ("trial", "score", "best", "time")
@@ -25,7 +25,7 @@ _PRIVATE = (
 
 
 class SearchDisplay:
-    """Shows a search on a console, in a `with` block around it, and writes its result files.
+    """Shows a search on a console, in a `with` block around it.
 
     It looks at the folder of the search, and so sees what other processes do.
 
@@ -82,8 +82,6 @@ class SearchDisplay:
         for row in new:
             self._shown.add(row.trial)
             self._show(row, [each for each in rows if each.trial in self._shown])
-        if new:
-            write_results(self._tuner.folder.path, self._tuner.space, rows)
         self._move_bars()
 
     def _show(self, row: TrialRow, rows: list[TrialRow]) -> None:

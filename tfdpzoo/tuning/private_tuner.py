@@ -30,7 +30,9 @@ from tfdpzoo.tuning.halving import share_of_epochs
 from tfdpzoo.tuning.hypermodel_trials import ACCOUNTED_NAMES, HypermodelTrials, TrialSettings
 from tfdpzoo.tuning.independent_oracle import IndependentOracle
 from tfdpzoo.tuning.objective import OBJECTIVE
+from tfdpzoo.tuning.progress import ended_trials
 from tfdpzoo.tuning.proposals import read_proposal, remember_proposals
+from tfdpzoo.tuning.result_files import write_results
 from tfdpzoo.tuning.search_folder import SearchFolder, TrialFolder
 from tfdpzoo.tuning.search_plan import SearchBudget, SearchPlan
 from tfdpzoo.tuning.search_state import SearchState, first_state, new_secret, split_sizes
@@ -116,6 +118,7 @@ class PrivateTuner(keras_tuner.Tuner):
         # What the chief and a process alone answer with; other processes only ask.
         self._own_oracle = oracle
         remember_proposals(oracle, self.folder)
+        oracle.end_trial = functools.partial(self._end_trial, oracle.end_trial)
         if overwrite and not self._is_worker():
             shutil.rmtree(self.folder.path, ignore_errors=True)
         self.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -361,6 +364,16 @@ class PrivateTuner(keras_tuner.Tuner):
         except keras_tuner.errors.FatalError as error:
             raise InputError(f"The search cannot go on: {error}") from error
 
+    def _end_trial(self, end: Callable[[Trial], None], trial: Trial) -> None:
+        """Ends a trial as the oracle does, in the process that has it, and writes the results."""
+        end(trial)
+        self._write_results()
+
+    def _write_results(self) -> None:
+        space = self._own_oracle.get_space().space
+        logarithmic = {each.name for each in space if getattr(each, "sampling", "") == "log"}
+        write_results(self.folder.path, ended_trials(self.folder), frozenset(logarithmic))
+
     def _end(self) -> None:
         ranked = best_trials(self.folder)
         if not ranked:
@@ -369,6 +382,7 @@ class PrivateTuner(keras_tuner.Tuner):
         replace_durably(self.folder.winner, winner.encode())
         if not self.keep_trials:
             self.folder.remove_trials(but=winner)
+            self._write_results()
 
     def _wait_for_the_leader(self) -> SearchState:
         until = time.monotonic() + _LONGEST_WAIT_FOR_THE_LEADER

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.ledger import Ledger
-from tfdpzoo.tuning.result_files import TrialRow
 from tfdpzoo.tuning.search_folder import SearchFolder, TrialFolder
 from tfdpzoo.tuning.trial_result import TrialResult
+from tfdpzoo.tuning.trial_row import TrialRow
 from tfdpzoo.tuning.trials import TrialOrder
 
 

@@ -31,10 +31,6 @@ class Space(Protocol):
     def touches_accounting(self) -> bool:
         """Whether trials can differ in batch size or epochs, which decide how much they cost."""
 
-    @property
-    def logarithmic(self) -> frozenset[str]:
-        """The settings that are drawn, and are to be drawn, on a logarithmic scale."""
-
     def declare(self, parameters: keras_tuner.HyperParameters) -> dict[str, Any]:
         """Declares all hyper-parameters and returns the values that they have.
 
@@ -89,11 +85,6 @@ class SearchSpace:
         """Whether trials can differ in batch size or epochs."""
         return bool(_ACCOUNTED & set(self.dimensions))
 
-    @property
-    def logarithmic(self) -> frozenset[str]:
-        """The settings that are drawn on a logarithmic scale."""
-        return frozenset(key for key, each in self.dimensions.items() if each.sampling == "log")
-
     def declare(self, parameters: keras_tuner.HyperParameters) -> dict[str, Any]:
         """Declares all hyper-parameters and returns the values that they have."""
         return {
@@ -142,11 +133,6 @@ class FunctionSpace:
     def touches_accounting(self) -> bool:
         """Whether trials can differ in batch size or epochs."""
         return bool(_ACCOUNTED & set(self.keys))
-
-    @property
-    def logarithmic(self) -> frozenset[str]:
-        """Not known of a function."""
-        return frozenset()
 
     def declare(self, parameters: keras_tuner.HyperParameters) -> dict[str, Any]:
         """Calls the function, and checks that the recipe takes what it returns.
