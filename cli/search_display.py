@@ -27,7 +27,7 @@ _PRIVATE = (
 class SearchDisplay:
     """Shows a search on a console, in a `with` block around it.
 
-    It looks at the folder of the search, and so sees what other processes do.
+    How far trials are it sees in the folder of the search, whichever process runs them.
 
     Args:
         console: Where to print.
@@ -39,7 +39,7 @@ class SearchDisplay:
         self._tuner = tuner
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look_again_and_again, daemon=True)
-        self._shown: set[str] = set()
+        self._shown: list[TrialRow] = []
         self._tasks: dict[str, TaskID] = {}
         self._progress = Progress(
             SpinnerColumn(),
@@ -54,6 +54,7 @@ class SearchDisplay:
     def __enter__(self) -> SearchDisplay:
         say(self._console, _PRIVATE, style="dim")
         say(self._console, _line(_HEAD) + "  settings", style="bold")
+        self._tuner.on_trial_ended = self.show_trial  # type: ignore[method-assign]
         self._progress.start()
         self._thread.start()
         return self
@@ -66,28 +67,26 @@ class SearchDisplay:
     ) -> None:
         self._over.set()
         self._thread.join()
-        if not self._tuner.folder.winner.exists():
-            self._look()
         self._progress.stop()
+
+    def show_trial(self, name: str) -> None:
+        """Prints the line of a trial that has ended.
+
+        Args:
+            name: Of the trial.
+        """
+        rows = {row.trial: row for row in ended_trials(self._tuner.folder)}
+        self._shown.append(rows[name])
+        self._show(rows[name])
 
     def _look_again_and_again(self) -> None:
         while not self._over.wait(_SECONDS_BETWEEN_LOOKS):
-            # From here on the losing trials are being deleted.
-            if not self._tuner.folder.winner.exists():
-                self._look()
+            self._move_bars()
 
-    def _look(self) -> None:
-        rows = ended_trials(self._tuner.folder)
-        new = [row for row in rows if row.trial not in self._shown]
-        for row in new:
-            self._shown.add(row.trial)
-            self._show(row, [each for each in rows if each.trial in self._shown])
-        self._move_bars()
-
-    def _show(self, row: TrialRow, rows: list[TrialRow]) -> None:
-        scores = [each.score for each in rows if each.score is not None]
+    def _show(self, row: TrialRow) -> None:
+        scores = [each.score for each in self._shown if each.score is not None]
         cells = (
-            f"{len(rows)}/{self._tuner.state.trials}",
+            f"{len(self._shown)}/{self._tuner.state.trials}",
             "crashed" if row.score is None else f"{row.score:.2%}",
             f"{max(scores):.2%}" if scores else "-",
             clock(row.seconds),

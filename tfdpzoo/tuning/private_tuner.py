@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 import keras_tuner
-from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import Trial, TrialStatus
 
 from tfdpzoo.data import ImageDataset
 from tfdpzoo.dpsgd.model import PrivateModel
@@ -150,7 +150,7 @@ class PrivateTuner(keras_tuner.Tuner):
         dataset = as_dataset(data)
         if self._is_worker():
             self._state = self._wait_for_the_leader()
-            self._ask(verbose)
+            super().search(verbose=verbose)
             return
         with locked(self.folder.lock):
             self._state = self._begin(dataset)
@@ -165,11 +165,7 @@ class PrivateTuner(keras_tuner.Tuner):
             FailedTrialError: The trial crashed, which counts as a trial.
         """
         folder = self.folder.trial(trial.trial_id)
-        try:
-            result = TrialResult.read(folder) or self._run(folder)
-        except (InputError, OSError) as error:
-            # Anything but this KerasTuner would take for a failed trial, and go on.
-            raise keras_tuner.errors.FatalError(str(error)) from error
+        result = TrialResult.read(folder) or self._run(folder)
         if result.score is None:
             raise keras_tuner.errors.FailedTrialError(result.reason)
         return {OBJECTIVE: result.score}
@@ -187,6 +183,22 @@ class PrivateTuner(keras_tuner.Tuner):
         proposal = read_proposal(folder)
         own = {name: value for name, value in proposal.items() if not name.startswith("tuner/")}
         return TrialOrder(own, share_of_epochs(self._own_oracle, proposal))
+
+    def on_trial_ended(self, name: str) -> None:
+        """Called in the process that leads the search, when a trial has ended in any process.
+
+        Args:
+            name: Of the trial.
+        """
+
+    def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
+        # KerasTuner's own prints a traceback for a trial that failed, and takes any other error,
+        # such as a full disk, for one.
+        try:
+            self._run_and_update_trial(trial)
+            trial.status = TrialStatus.COMPLETED
+        except keras_tuner.errors.FailedTrialError as error:
+            trial.status, trial.message = TrialStatus.FAILED, str(error)
 
     def pre_create_trial(self) -> None:
         """Waits a moment: KerasTuner asks again at once where a chief has no trial yet."""
@@ -356,18 +368,13 @@ class PrivateTuner(keras_tuner.Tuner):
         oracle.max_trials = self.state.trials
         if isinstance(oracle, IndependentOracle):
             oracle.key = self.state.key
-        self._ask(verbose)
-
-    def _ask(self, verbose: Any) -> None:
-        try:
-            super().search(verbose=verbose)
-        except keras_tuner.errors.FatalError as error:
-            raise InputError(f"The search cannot go on: {error}") from error
+        super().search(verbose=verbose)
 
     def _end_trial(self, end: Callable[[Trial], None], trial: Trial) -> None:
-        """Ends a trial as the oracle does, in the process that has it, and writes the results."""
+        """Ends a trial as the oracle does, in the process that has it, and tells of it."""
         end(trial)
         self._write_results()
+        self.on_trial_ended(trial.trial_id)
 
     def _write_results(self) -> None:
         space = self._own_oracle.get_space().space

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -268,6 +269,7 @@ class _Trainings:
         epsilon = accounting.epsilon_by_pld if by_pld else accounting.epsilon_by_rdp
         return epsilon(event, budget.delta) <= budget.epsilon
 
+    @functools.lru_cache(maxsize=64)  # noqa: B019 - a frozen value, of which few are kept
     def least_noise(self) -> float:
         """Returns the least noise within the budget.
 
@@ -321,6 +323,7 @@ def _most_trials(fit: Callable[[int], bool], too_many: int) -> int:
     return least
 
 
+@functools.lru_cache(maxsize=64)
 def _noise_of_scores(budget: SearchBudget) -> float:
     """The scores may cost what the trainings may: an example costs one of the two."""
 
