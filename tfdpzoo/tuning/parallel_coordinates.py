@@ -36,7 +36,6 @@ def draw_parallel_coordinates(
         path: Where the PNG is written.
     """
     from matplotlib import colormaps
-    from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
@@ -46,9 +45,7 @@ def draw_parallel_coordinates(
     axes.append(_Axis.of(_SCORE, scores, logarithmic))
     figure = Figure(figsize=(max(5.0, 1.7 * len(axes)), 4.2), layout="constrained")
     plot = figure.subplots()
-    colours = ScalarMappable(
-        Normalize(min(scores, default=0.0), max(scores, default=100.0)), colormaps[_COLOURS]
-    )
+    share = Normalize(min(scores, default=0.0), max(scores, default=100.0))
     best = max(scores, default=None)
     # The best line comes last, so that it lies on top.
     for row in sorted(rows, key=lambda each: -1.0 if each.score is None else each.score):
@@ -61,7 +58,8 @@ def draw_parallel_coordinates(
         if score is None:
             style: dict[str, Any] = {"color": theme.light_colour("other"), "linestyle": "--"}
         else:
-            style = {"color": colours.to_rgba(score), "linewidth": 3.5 if score == best else 1.3}
+            width = 3.5 if score == best else 1.3
+            style = {"color": colormaps[_COLOURS](share(score)), "linewidth": width}
         plot.plot(range(len(axes)), heights, marker="o", markersize=3.5, **style)
     _draw_axes(plot, axes)
     figure.savefig(str(path), dpi=120)

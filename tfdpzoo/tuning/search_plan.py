@@ -265,19 +265,21 @@ class _Trainings:
         event = accounting.poisson_gaussian_event(noise_multiplier, self.sampling_rate, updates)
         if budget.law is not None:
             event = budget.law.event(event)
-        by_pld = budget.law is None and self.bound == "exact"
-        epsilon = accounting.epsilon_by_pld if by_pld else accounting.epsilon_by_rdp
+        epsilon = accounting.epsilon_by_pld if self.by_pld else accounting.epsilon_by_rdp
         return epsilon(event, budget.delta) <= budget.epsilon
 
-    @functools.lru_cache(maxsize=64)  # noqa: B019 - a frozen value, of which few are kept
+    @property
+    def by_pld(self) -> bool:
+        return self.budget.law is None and self.bound == "exact"
+
     def least_noise(self) -> float:
         """Returns the least noise within the budget.
 
         Raises:
             InputError: With it, nothing can be learned in a trial.
         """
-        if self.within_budget(_MOST_NOISE):
-            least = _least(self.within_budget, _LEAST_NOISE, _MOST_NOISE)
+        least = _least_noise(self)
+        if least is not None:
             trial = accounting.poisson_gaussian_event(least, self.sampling_rate, self.updates)
             if accounting.epsilon_by_pld(trial, self.budget.delta) >= SMALLEST_TRIAL_EPSILON:
                 return least
@@ -321,6 +323,25 @@ def _most_trials(fit: Callable[[int], bool], too_many: int) -> int:
         middle = (least + most) // 2
         least, most = (middle, most) if fit(middle) else (least, middle)
     return least
+
+
+@functools.lru_cache(maxsize=64)
+def _least_noise(trainings: _Trainings) -> float | None:
+    """The least noise within the budget; None where there is none."""
+    budget, updates = trainings.budget, trainings.updates_in_all
+    if trainings.by_pld and updates is not None:
+        try:
+            return max(
+                _LEAST_NOISE,
+                accounting.calibrate_noise_multiplier(
+                    budget.epsilon, budget.delta, trainings.sampling_rate, updates
+                ),
+            )
+        except InputError:
+            return None
+    if not trainings.within_budget(_MOST_NOISE):
+        return None
+    return _least(trainings.within_budget, _LEAST_NOISE, _MOST_NOISE)
 
 
 @functools.lru_cache(maxsize=64)
