@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import optimize
 
 from tfdpzoo.dpsgd.plan import PrivacyPlan
 from tfdpzoo.errors import InputError
@@ -28,6 +29,10 @@ SMALLEST_TRIAL_EPSILON = 0.1
 
 _LEAST_NOISE, _MOST_NOISE = 0.1, 1e4
 _TOLERANCE = 1e-5
+
+
+class TooSmallBudgetError(InputError):
+    """A budget leaves so little for each trial that nothing can be learned."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +138,11 @@ class SearchPlan:
                 default their number. Where `bound` is `renyi` each counts as one of them.
 
         Raises:
-            InputError: A value is out of its range, or the budget is too small for the trials.
+            InputError: A value is out of its range.
+            TooSmallBudgetError: The budget is too small for the trials.
         """
+        if held_out_examples < 1:
+            raise InputError("A search needs at least one held-out example to score trials on.")
         # The plan of one trial with the whole budget checks all numbers, and counts the updates.
         alone = PrivacyPlan.calibrate(
             epsilon=budget.epsilon,
@@ -148,7 +156,7 @@ class SearchPlan:
                 f"delta is {budget.delta:g} but must be below 1 / {examples + held_out_examples}, "
                 "one over the number of training and held-out examples together."
             )
-        trainings = _Trainings(budget, alone.sampling_rate, alone.updates, longest_trials, bound)
+        trainings = _Trainings(budget, alone, longest_trials, bound)
         return cls(
             budget,
             examples,
@@ -185,7 +193,9 @@ class SearchPlan:
             InputError: The trial differs from this plan although `bound` is `exact`, or a value is
                 out of its range.
         """
-        batch_size = batch_size or self.batch_size
+        batch_size = self.batch_size if batch_size is None else batch_size
+        if epochs is not None and not 0 < epochs < math.inf:
+            raise InputError(f"The epochs of a trial must be a number above 0, not {epochs!r}.")
         updates = (
             self.updates if epochs is None else int(epochs * self.examples / batch_size + 1e-9)
         )
@@ -249,8 +259,7 @@ class _Trainings:
     """The trainings of a search as a function of their noise."""
 
     budget: SearchBudget
-    sampling_rate: float
-    updates: int
+    alone: PrivacyPlan
     longest_trials: float | None
     bound: Bound
 
@@ -259,43 +268,57 @@ class _Trainings:
         if self.budget.trials is None:
             return None
         longest = self.budget.trials if self.bound == "renyi" else self.longest_trials
-        return math.ceil(self.updates * (longest or self.budget.trials))
+        return math.ceil(self.alone.updates * (longest or self.budget.trials))
 
     def within_budget(self, noise_multiplier: float) -> bool:
+        return self.epsilon(noise_multiplier) <= self.budget.epsilon
+
+    def epsilon(self, noise_multiplier: float) -> float:
         budget = self.budget
-        updates = self.updates_in_all or self.updates
-        event = accounting.poisson_gaussian_event(noise_multiplier, self.sampling_rate, updates)
+        updates = self.updates_in_all or self.alone.updates
+        event = accounting.poisson_gaussian_event(
+            noise_multiplier, self.alone.sampling_rate, updates
+        )
         if budget.law is not None:
             event = budget.law.event(event)
         by_pld = budget.law is None and self.bound == "exact"
         epsilon = accounting.epsilon_by_pld if by_pld else accounting.epsilon_by_rdp
-        return epsilon(event, budget.delta) <= budget.epsilon
+        return epsilon(event, budget.delta)
 
     def least_noise(self) -> float:
         """Returns the least noise within the budget.
 
         Raises:
-            InputError: With it, nothing can be learned in a trial.
+            TooSmallBudgetError: With it, nothing can be learned in a trial.
         """
+        alone = self.alone
         most = accounting.calibrate_noise_multiplier(
-            SMALLEST_TRIAL_EPSILON, self.budget.delta, self.sampling_rate, self.updates
+            SMALLEST_TRIAL_EPSILON, alone.delta, alone.sampling_rate, alone.updates
         )
         if not self.within_budget(most):
             raise self._too_small(most)
-        if self.within_budget(_LEAST_NOISE):
-            return _LEAST_NOISE
-        return _least(self.within_budget, _LEAST_NOISE, most)
+        # A trial among others has at least the noise of one that has the whole budget.
+        least = alone.noise_multiplier
+        if self.within_budget(least):
+            return least
+        near = _noise_near(self.epsilon, self.budget.epsilon, least, most)
+        return near if self.within_budget(near) else _least(self.within_budget, near, most)
 
-    def _too_small(self, noise_multiplier: float) -> InputError:
+    def _too_small(self, noise_multiplier: float) -> TooSmallBudgetError:
         budget = self.budget
         asked = budget.expected_trials
+        if asked == 1:
+            return TooSmallBudgetError(
+                f"Epsilon {budget.epsilon:g} is too small even for a single trial: with less than "
+                f"{SMALLEST_TRIAL_EPSILON:g} nothing can be learned."
+            )
         most = _most_trials(
             lambda trials: self._with_trials(trials).within_budget(noise_multiplier),
             too_many=math.ceil(asked),
         )
         fit = "not even two trials fit" if most < 2 else f"at most {most:,} trials fit"
         on_average = "" if budget.law is None else " on average"
-        return InputError(
+        return TooSmallBudgetError(
             f"Epsilon {budget.epsilon:g} is too small for {asked:g} trials{on_average}: it leaves "
             f"each of them less than {SMALLEST_TRIAL_EPSILON:g}, with which nothing can be "
             f"learned; {fit}."
@@ -338,6 +361,16 @@ def _renyi(trial: Segment) -> np.ndarray:
         trial.noise_multiplier, trial.sampling_rate, trial.updates
     )
     return accounting.renyi_curve(event)[1]
+
+
+def _noise_near(epsilon: Callable[[float], float], target: float, low: float, high: float) -> float:
+    """A number just above the least one within `target`, in few of the slow calls."""
+
+    def excess(logarithm: float) -> float:
+        return math.log(epsilon(math.exp(logarithm)) / target)
+
+    root = optimize.brentq(excess, math.log(low), math.log(high), xtol=_TOLERANCE / 4)
+    return float(min(math.exp(root) * (1 + _TOLERANCE), high))
 
 
 def _least(within: Callable[[float], bool], low: float, high: float) -> float:
