@@ -9,11 +9,11 @@ from typing import Any
 from rich.table import Table
 
 from tfdpzoo.cli.console import columns
-from tfdpzoo.errors import InputError
 from tfdpzoo.privacy.law_names import LAWS
 from tfdpzoo.privacy.repetition import RepetitionLaw
 from tfdpzoo.privacy.statement import round_up
-from tfdpzoo.tuning.search_plan import SearchBudget, SearchPlan
+from tfdpzoo.tuning.held_out import require_share
+from tfdpzoo.tuning.search_plan import SearchBudget, SearchPlan, TooSmallBudgetError
 
 _SHAPE = 0.5
 _HEAD = ("mode", "number of trials", "half / 90 % / 99 % at most", "epsilon a trial", "sigma")
@@ -53,6 +53,7 @@ def ways_of_searching(
     Raises:
         InputError: A number is out of its range.
     """
+    require_share(held_out)
     scored = round(held_out * settings["examples"])
     sizes = {
         "examples": settings["examples"] - scored,
@@ -109,7 +110,7 @@ def _way(
     plan, reason = None, None
     try:
         plan = SearchPlan.calibrate(budget, **sizes)
-    except InputError as error:
+    except TooSmallBudgetError as error:
         reason = str(error)
     if law is None:
         return WayOfSearching(budget.mode, f"{trials}", (), plan, reason)

@@ -13,6 +13,7 @@ from tfdpzoo.durable_file import replace_durably
 from tfdpzoo.errors import InputError
 from tfdpzoo.recipe import Recipe
 from tfdpzoo.toml import parse_table
+from tfdpzoo.tuning.held_out import require_share
 
 _FILE = "asked-for.json"
 _PATHS = ("data_dir", "destination", "record")
@@ -74,6 +75,7 @@ class SearchOrder:
         Raises:
             InputError: A sentence says what.
         """
+        require_share(self.held_out)
         if self.mode == "adaptive":
             whole_number_of(self.trials)
             for option, value in (("--law", self.law), ("--shape", self.shape)):

@@ -54,6 +54,7 @@ class Dimension:
     def __post_init__(self) -> None:
         if self.values is not None:
             self._check_values(self.values)
+            object.__setattr__(self, "values", _of_one_kind(self.values))
             return
         if self.minimum is None or self.maximum is None:
             raise InputError("give either values, or min and max.")
@@ -128,10 +129,16 @@ class Dimension:
     def _check_values(self, values: tuple[Any, ...]) -> None:
         if any(each is not None for each in (self.minimum, self.maximum, self.step)):
             raise InputError("give either values, or min and max.")
+        if self.sampling != "linear":
+            raise InputError("sampling belongs to min and max; listed values are equally likely.")
         if len(values) < 2:
             raise InputError("values must be at least two; a single one is no search.")
         if not all(isinstance(each, str | bool) or _is_number(each) for each in values):
             raise InputError("values must be numbers, texts, or true and false.")
+        if len({str if isinstance(each, str) else isinstance(each, bool) for each in values}) > 1:
+            raise InputError(
+                f"values must be all numbers, all texts, or true and false, got {list(values)}."
+            )
         if len(set(values)) < len(values):
             raise InputError(f"values must differ from each other, got {list(values)}.")
 
@@ -159,15 +166,10 @@ def read_dimensions(table: Mapping[str, Any], prefix: str = "") -> dict[str, Dim
     """
     found: dict[str, Dimension] = {}
     for name, value in table.items():
-        key = f"{prefix}{name}"
-        if isinstance(value, Dimension):
-            found[key] = value
-        elif not isinstance(value, Mapping):
-            raise InputError(f"tune.{key} must be a table such as {{ values = [1, 2] }}.")
-        elif value and all(isinstance(each, Mapping) for each in value.values()):
-            found |= read_dimensions(value, f"{key}.")
-        else:
-            found[key] = _named(key, value)
+        read = _read_entry(f"{prefix}{name}", value)
+        for key in found.keys() & read.keys():
+            raise InputError(f"tune.{key} is given twice; give it once.")
+        found |= read
     return found
 
 
@@ -184,6 +186,16 @@ def refuse_not_searched(key: str) -> None:
         raise InputError(f"{key} cannot be searched: {reason}.")
 
 
+def _read_entry(key: str, value: Any) -> dict[str, Dimension]:
+    if isinstance(value, Dimension):
+        return {key: value}
+    if not isinstance(value, Mapping):
+        raise InputError(f"tune.{key} must be a table such as {{ values = [1, 2] }}.")
+    if value and all(isinstance(each, Mapping) for each in value.values()):
+        return read_dimensions(value, f"{key}.")
+    return {key: _named(key, value)}
+
+
 def _named(key: str, table: Mapping[str, Any]) -> Dimension:
     try:
         return Dimension.from_table(table)
@@ -191,5 +203,17 @@ def _named(key: str, table: Mapping[str, Any]) -> Dimension:
         raise InputError(f"tune.{key}: {error}") from error
 
 
+def _of_one_kind(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """KerasTuner takes no mixture of whole numbers and others, as TOML's [0.5, 1] is one."""
+    if any(isinstance(each, float) for each in values):
+        return tuple(float(each) for each in values)
+    return values
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False

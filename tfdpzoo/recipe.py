@@ -254,7 +254,7 @@ class Recipe:
 
         Settings that have no meaning with an overridden optimizer or schedule (the momentum of SGD,
         the steps of a step schedule) fall back to their defaults unless they are overridden too. A
-        setting that is overridden is no longer searched.
+        setting that is overridden or has no meaning any more is no longer searched.
 
         Args:
             overrides: New values by dotted key, or by the last part of a key where only one key
@@ -296,8 +296,7 @@ class Recipe:
             _remove(table, key)
         for key, value in values.items():
             _put(table, key, value)
-            table.get("tune", {}).pop(key, None)
-            table["sources"].pop(f"tune.{key}", None)
+            _stop_searching(table, key)
             if key not in before:
                 table["sources"][key] = "set for this run; the recipe does not set it"
             elif value != before[key]:
@@ -412,3 +411,9 @@ def _remove(table: dict[str, Any], key: str) -> None:
     outer, _, inner = key.rpartition(".")
     (table[outer] if outer else table).pop(inner, None)
     table["sources"].pop(key, None)
+    _stop_searching(table, key)
+
+
+def _stop_searching(table: dict[str, Any], key: str) -> None:
+    table.get("tune", {}).pop(key, None)
+    table["sources"].pop(f"tune.{key}", None)

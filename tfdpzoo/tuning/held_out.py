@@ -74,11 +74,7 @@ def held_out_examples(dataset: ImageDataset, share: float, key: SecretKey) -> np
     Raises:
         InputError: The share is out of its range, or one of the parts is empty.
     """
-    if not 0 < share < 1:
-        raise InputError(
-            f"The held-out share of the training examples must be above 0 and below 1, not "
-            f"{share!r}; 0.1 is usual."
-        )
+    require_share(share)
     draws = np.random.Generator(np.random.Philox(key.derive("held out"))).random(dataset.examples)
     held_out = draws < share
     if held_out.all() or not held_out.any():
@@ -87,6 +83,19 @@ def held_out_examples(dataset: ImageDataset, share: float, key: SecretKey) -> np
             f"{dataset.name} leaves one of the two parts empty; give another share."
         )
     return held_out
+
+
+def require_share(share: float) -> None:
+    """Refuses a share of examples that cannot be held out.
+
+    Raises:
+        InputError: It is not above 0 and below 1.
+    """
+    if not 0 < share < 1:
+        raise InputError(
+            f"The held-out share of the training examples must be above 0 and below 1, not "
+            f"{share!r}; 0.1 is usual."
+        )
 
 
 def _selected(images: Images, indices: npt.NDArray[np.intp]) -> Images:

@@ -82,5 +82,5 @@ class RecipeTuner(PrivateTuner):
 
     def _populate_initial_space(self) -> None:
         parameters = self.oracle.get_space()
-        self.space.declare(parameters)
+        self.space.explore(parameters)
         self.oracle.update_space(parameters)

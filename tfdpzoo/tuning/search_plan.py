@@ -31,6 +31,10 @@ _LEAST_NOISE, _MOST_NOISE = 0.1, 1e4
 _TOLERANCE = 1e-5
 
 
+class TooSmallBudgetError(InputError):
+    """A budget leaves so little for each trial that nothing can be learned."""
+
+
 @dataclass(frozen=True)
 class SearchBudget:
     """What a whole search may cost, and how that is counted.
@@ -136,8 +140,11 @@ class SearchPlan:
                 default their number. Where `bound` is `renyi` each counts as one of them.
 
         Raises:
-            InputError: A value is out of its range, or the budget is too small for the trials.
+            InputError: A value is out of its range.
+            TooSmallBudgetError: The budget is too small for the trials.
         """
+        if held_out_examples < 1:
+            raise InputError("A search needs at least one held-out example to score trials on.")
         require_sampling(budget.delta, examples, batch_size)
         updates = count_updates(epochs, examples, batch_size)
         if budget.delta >= 1 / (examples + held_out_examples):
@@ -182,7 +189,7 @@ class SearchPlan:
             InputError: The trial differs from this plan although `bound` is `exact`, or a value is
                 out of its range.
         """
-        batch_size = batch_size or self.batch_size
+        batch_size = self.batch_size if batch_size is None else batch_size
         updates = self.updates
         if epochs is not None:
             updates = count_updates(epochs, self.examples, batch_size)
@@ -260,13 +267,16 @@ class _Trainings:
         return math.ceil(self.updates * (longest or self.budget.trials))
 
     def within_budget(self, noise_multiplier: float) -> bool:
+        return self.epsilon(noise_multiplier) <= self.budget.epsilon
+
+    def epsilon(self, noise_multiplier: float) -> float:
         budget = self.budget
         updates = self.updates_in_all or self.updates
         event = accounting.poisson_gaussian_event(noise_multiplier, self.sampling_rate, updates)
         if budget.law is not None:
             event = budget.law.event(event)
         epsilon = accounting.epsilon_by_pld if self.by_pld else accounting.epsilon_by_rdp
-        return epsilon(event, budget.delta) <= budget.epsilon
+        return epsilon(event, budget.delta)
 
     @property
     def by_pld(self) -> bool:
@@ -276,7 +286,7 @@ class _Trainings:
         """Returns the least noise within the budget.
 
         Raises:
-            InputError: With it, nothing can be learned in a trial.
+            TooSmallBudgetError: With it, nothing can be learned in a trial.
         """
         least = _least_noise(self)
         if least is not None:
@@ -285,19 +295,24 @@ class _Trainings:
                 return least
         raise self._too_small()
 
-    def _too_small(self) -> InputError:
+    def _too_small(self) -> TooSmallBudgetError:
         budget = self.budget
         noise_multiplier = accounting.calibrate_noise_multiplier(
             SMALLEST_TRIAL_EPSILON, budget.delta, self.sampling_rate, self.updates
         )
         asked = budget.expected_trials
+        if asked == 1:
+            return TooSmallBudgetError(
+                f"Epsilon {budget.epsilon:g} is too small even for a single trial: with less than "
+                f"{SMALLEST_TRIAL_EPSILON:g} nothing can be learned."
+            )
         most = _most_trials(
             lambda trials: self._with_trials(trials).within_budget(noise_multiplier),
             too_many=math.ceil(asked),
         )
         fit = "not even two trials fit" if most < 2 else f"at most {most:,} trials fit"
         on_average = "" if budget.law is None else " on average"
-        return InputError(
+        return TooSmallBudgetError(
             f"Epsilon {budget.epsilon:g} is too small for {asked:g} trials{on_average}: it leaves "
             f"each of them less than {SMALLEST_TRIAL_EPSILON:g}, with which nothing can be "
             f"learned; {fit}."

@@ -32,13 +32,20 @@ class Space(Protocol):
         """Whether trials can differ in batch size or epochs, which decide how much they cost."""
 
     def declare(self, parameters: keras_tuner.HyperParameters) -> dict[str, Any]:
-        """Declares all hyper-parameters and returns the values that they have.
+        """Declares hyper-parameters and returns the values that they have.
 
         Args:
             parameters: KerasTuner's.
 
         Returns:
             Values for `Recipe.with_overrides`.
+        """
+
+    def explore(self, parameters: keras_tuner.HyperParameters) -> None:
+        """Declares all hyper-parameters, also those that have a value under a condition only.
+
+        Args:
+            parameters: KerasTuner's.
         """
 
 
@@ -92,6 +99,10 @@ class SearchSpace:
             for key, dimension in self.dimensions.items()
         }
 
+    def explore(self, parameters: keras_tuner.HyperParameters) -> None:
+        """Declares all hyper-parameters."""
+        self.declare(parameters)
+
 
 class FunctionSpace:
     """The space that a Python function declares, conditions included.
@@ -118,7 +129,7 @@ class FunctionSpace:
         self._function = function
         self._label = label
         parameters = keras_tuner.HyperParameters()
-        self.keys = tuple(self.declare(parameters))
+        self.keys = tuple(self._explored(parameters))
         if not any(len(set(each.values)) > 1 for each in parameters.space):
             raise InputError(
                 f"{label} declares nothing that varies; let it call hp.Float, hp.Int or hp.Choice "
@@ -155,21 +166,51 @@ class FunctionSpace:
         self._recipe.with_searched(values)
         return dict(values)
 
+    def explore(self, parameters: keras_tuner.HyperParameters) -> None:
+        """Declares all hyper-parameters, those in each `conditional_scope` included."""
+        self._explored(parameters)
+
+    def _explored(self, parameters: keras_tuner.HyperParameters) -> dict[str, Any]:
+        """Declares all, and returns one value of each setting that the function can set."""
+        found = self.declare(parameters)
+        begun: list[Any] = []
+        while scopes := [each for each in parameters.inactive_scopes if each not in begun]:
+            begun.append(scopes[0])
+            within = keras_tuner.HyperParameters()
+            within.merge(parameters)
+            for condition in scopes[0]:
+                within.values[condition.name] = condition.values[0]
+            found |= self.declare(within)
+            parameters.merge(within, overwrite=False)
+            parameters.inactive_scopes += within.inactive_scopes
+        return found
+
 
 def _declared(
     parameters: keras_tuner.HyperParameters, key: str, dimension: Dimension, present: Any
 ) -> Any:
     if dimension.values is not None:
         values = list(dimension.values)
+        if isinstance(values[0], bool):
+            # Choice would make numbers of them.
+            return parameters.Boolean(key, default=present is True)
         return parameters.Choice(key, values, default=present if present in values else values[0])
     low, high = dimension.ends
-    within = present is not None and low <= present <= high and dimension.step is None
-    declare = parameters.Int if dimension.whole else parameters.Float
+    declare, kind = (parameters.Int, int) if dimension.whole else (parameters.Float, float)
+    within = _is_within(dimension, present)
     return declare(
         key,
         min_value=low,
         max_value=high,
         step=dimension.step,
         sampling=dimension.sampling,
-        default=present if within else low,
+        default=kind(present if within else low),
     )
+
+
+def _is_within(dimension: Dimension, present: Any) -> bool:
+    """Whether a recipe's value is one that the range can give."""
+    if present is None or dimension.step is not None:
+        return False
+    low, high = dimension.ends
+    return bool(low <= present <= high) and not (dimension.whole and present != int(present))
