@@ -84,9 +84,10 @@ class PrivateTuner(keras_tuner.Tuner):
         InputError: The oracle does not fit the budget, or its objective is not counted.
 
     Example:
+        >>> from tfdpzoo.privacy.repetition import RepetitionLaw
         >>> budget = SearchBudget(7.0, 1e-5, law=RepetitionLaw("logarithmic", 8.0))
-        >>> tuner = PrivateTuner(build, budget,
-        ...                      TrialSettings(batch_size=512, epochs=20))  # doctest: +SKIP
+        >>> settings = TrialSettings(batch_size=512, epochs=20)
+        >>> tuner = PrivateTuner(build, budget, settings)  # doctest: +SKIP
         >>> tuner.search(images, labels)  # doctest: +SKIP
         >>> model = tuner.get_best_models()[0]  # doctest: +SKIP
         >>> print(tuner.guarantee().sentence())  # doctest: +SKIP
