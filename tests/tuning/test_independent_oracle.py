@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 
 import keras_tuner
 import pytest
@@ -83,7 +84,7 @@ def test_settings_may_repeat_each_other():
 
     # KerasTuner's random search would have stopped after the second.
     assert set(values) == {0.1, 1.0}
-    pairs = collections.Counter(zip(values, values[1:], strict=False))
+    pairs = collections.Counter(itertools.pairwise(values))
     assert len(pairs) == 4
 
 
