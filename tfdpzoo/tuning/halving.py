@@ -20,7 +20,7 @@ class HalvingSchedule:
 
     Example:
         >>> HalvingSchedule.of(HyperbandOracle("accuracy", max_epochs=9, factor=3))
-        HalvingSchedule(trials=22, longest_trials=9.111111111111112)
+        HalvingSchedule(trials=23, longest_trials=9.666666666666666)
     """
 
     trials: int
