@@ -40,7 +40,7 @@ def test_the_code_in_python_is_python() -> None:
 def test_readme_quotes_the_table() -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text()
     quoted = re.search(
-        r"each trial has epsilon ([\d.]+),\s+where adding them up would leave ([\d.]+)", readme
+        r"each trial has epsilon ([\d.]+\d),\s+where adding them up would leave ([\d.]+\d)", readme
     )
     assert quoted is not None
     (row,) = re.findall(r"^\| 10 \| (.*) \|$", PAGE, re.MULTILINE)
