@@ -10,7 +10,7 @@ from rich.console import Console
 from tfdpzoo.cli.console import facts, print_json, say
 from tfdpzoo.cli.duration import duration_in_words
 from tfdpzoo.cli.search_order import SearchOrder
-from tfdpzoo.cli.training_report import INSECURE
+from tfdpzoo.cli.training_report import INSECURE, seed_class
 from tfdpzoo.data import ImageDataset
 from tfdpzoo.fitting import TrainingResult
 from tfdpzoo.privacy.statement import round_up
@@ -111,7 +111,7 @@ def report_release(
         row = ResultRow.of_run(
             job,
             result,
-            seed_class=_seed_class(order),
+            seed_class=seed_class(order.insecure_seed, order.initialization_seed),
             command=f"{order.command}; best: {chosen}",
         )
         append_result(order.record, row)
@@ -136,15 +136,6 @@ def _mode(tuner: RecipeTuner) -> str:
         f"random: the number of trials is drawn, {law.name} law{shape} with mean {law.mean:g}, and "
         "only the best is released"
     )
-
-
-def _seed_class(order: SearchOrder) -> str:
-    secret = "secret entropy"
-    if order.insecure_seed is not None:
-        secret = f"INSECURE known seed {order.insecure_seed}"
-    if order.initialization_seed is None:
-        return f"{secret}; initialisation not seeded"
-    return f"{secret}; initialisation seed {order.initialization_seed}"
 
 
 def _fields(

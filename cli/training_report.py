@@ -72,7 +72,7 @@ def plan_of_run(
             ("privacy", "NONE: no noise, nothing that bounds one example's influence"),
             ("updates", f"{job.plan.updates:,} ({job.plan.epochs:.4g} epochs)"),
         ]
-    rows += [("random numbers", _seed_class(order)), ("run", f"{folder.path}/")]
+    rows += [("random numbers", _seeds_of(order)), ("run", f"{folder.path}/")]
     if destination is not None:
         rows += [("model goes to", f"{destination}/")]
     return rows
@@ -85,15 +85,21 @@ def _reading_rows(dataset: ImageDataset) -> list[tuple[str, str]]:
     return [("images", f"read when they are used: decoded, all would take {size}")]
 
 
-def _seed_class(order: TrainingOrder) -> str:
-    secret = (
-        "secret entropy"
-        if order.insecure_seed is None
-        else f"INSECURE known seed {order.insecure_seed}"
-    )
-    if order.initialization_seed is None:
+def seed_class(insecure_seed: int | None, initialization_seed: int | None) -> str:
+    """Says where the random numbers of a run come from.
+
+    Args:
+        insecure_seed: Of sampling and noise, for tests; None for secret entropy.
+        initialization_seed: Of the initial weights; None for any.
+
+    Example:
+        >>> seed_class(None, 0)
+        'secret entropy; initialisation seed 0'
+    """
+    secret = "secret entropy" if insecure_seed is None else f"INSECURE known seed {insecure_seed}"
+    if initialization_seed is None:
         return f"{secret}; initialisation not seeded"
-    return f"{secret}; initialisation seed {order.initialization_seed}"
+    return f"{secret}; initialisation seed {initialization_seed}"
 
 
 def report_result(
@@ -109,7 +115,7 @@ def report_result(
         print_json(_fields(order, job, folder, result))
     # Last, so that a table that cannot be written to any more hides nothing of the above.
     if order.record is not None:
-        row = ResultRow.of_run(job, result, seed_class=_seed_class(order), command=order.command)
+        row = ResultRow.of_run(job, result, seed_class=_seeds_of(order), command=order.command)
         append_result(order.record, row)
 
 
@@ -174,3 +180,7 @@ def _fields(
         "run_path": str(folder.path),
         "plan": plan_fields(job.plan) if order.private else None,
     }
+
+
+def _seeds_of(order: TrainingOrder) -> str:
+    return seed_class(order.insecure_seed, order.initialization_seed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
 import os
 from collections.abc import Callable
@@ -30,16 +32,18 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     from tfdpzoo.cli.main import main
 
     folder = tmp_path_factory.mktemp("searched")
+    written = io.StringIO()
+    arguments = ("tune", *DIGITS, "--trials", 3, "--insecure-seed", TWO_TRIALS)
     before = Path.cwd()
     os.chdir(folder)
-    try:
-        arguments = ("tune", *DIGITS, "--trials", 3, "--insecure-seed", TWO_TRIALS)
-        code = main([*map(str, arguments), "--record", "results.csv", "--alias", "best"])
-    finally:
-        os.chdir(before)
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.chdir, before)
+        stack.enter_context(contextlib.redirect_stdout(written))
+        code = main([*map(str, arguments), "--record", "results.csv", "--alias", "best", "--json"])
     (search,) = (folder / "searches").iterdir()
     model = folder / "saved_models" / "smoothnet-digits" / "1"
-    return SimpleNamespace(code=code, folder=folder, search=search, model=model)
+    fields = json.loads(written.getvalue())
+    return SimpleNamespace(code=code, folder=folder, search=search, model=model, fields=fields)
 
 
 def test_the_model_carries_the_cost_of_the_search(searched: SimpleNamespace) -> None:
@@ -51,6 +55,17 @@ def test_the_model_carries_the_cost_of_the_search(searched: SimpleNamespace) -> 
     assert 6.99 < guarantee.epsilon <= 7.0
     assert search.trial_epsilon < 6
     assert guarantee.evaluation is not None
+
+
+def test_json_says_what_the_record_says(searched: SimpleNamespace) -> None:
+    guarantee = read_privacy_file(searched.model).guarantee
+    assert searched.fields["epsilon"] == guarantee.epsilon
+    assert searched.fields["sentence"] == guarantee.sentence()
+    assert set(searched.fields["settings"]) == {
+        *("optimizer.learning_rate", "privacy.clip_norm", "averaging_decay"),
+    }
+    # How many trials there were is for nobody who reads a script's output.
+    assert "trials" not in searched.fields
 
 
 def test_it_verifies(searched: SimpleNamespace, program: Callable[..., SimpleNamespace]) -> None:

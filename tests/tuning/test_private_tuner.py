@@ -255,6 +255,14 @@ def test_overwriting_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert pretended.run == list("0123401234")
 
 
+def test_no_other_folder_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="is not the folder of a search"):
+        random_tuner(tmp_path, insecure_seed=None, overwrite=True)
+    assert (tmp_path / "search" / "thesis.txt").exists()
+
+
 def test_the_same_secret_gives_the_same_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,7 +77,8 @@ class PrivateTuner(keras_tuner.Tuner):
         directory: Where the folder of the search goes.
         project_name: The folder's name.
         overwrite: Deletes what an earlier search of that name left and begins anew. What that one
-            cost is in no guarantee then, so nothing of it may have been seen.
+            cost is in no guarantee then, so nothing of it may have been seen. A folder of anything
+            else is refused.
         insecure_seed: A known seed of all draws, for tests: the guarantee is then invalid.
 
     Raises:
@@ -121,7 +122,7 @@ class PrivateTuner(keras_tuner.Tuner):
         remember_proposals(oracle, self.folder)
         oracle.end_trial = functools.partial(self._end_trial, oracle.end_trial)
         if overwrite and not self._is_worker():
-            shutil.rmtree(self.folder.path, ignore_errors=True)
+            _remove_search(self.folder)
         self.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         super().__init__(
             oracle=oracle,
@@ -421,6 +422,17 @@ class PrivateTuner(keras_tuner.Tuner):
 
     def _private(self, folder: TrialFolder) -> PrivateModel:
         return private_model_of(self.job_of(folder), start_after_the_end(folder, self.state))
+
+
+def _remove_search(folder: SearchFolder) -> None:
+    if not folder.path.exists():
+        return
+    if not folder.lock.exists():
+        raise InputError(
+            f"{folder.path} is not the folder of a search and is not overwritten; give another "
+            "directory or project_name."
+        )
+    shutil.rmtree(folder.path)
 
 
 def _refuse_uncounted(others: dict[str, Any]) -> None:

@@ -46,7 +46,12 @@ def run_in_a_process(folder: TrialFolder) -> TrialResult:
         KeyboardInterrupt: This process was; then the trial is stopped first.
     """
     began = time.monotonic()
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {
+        # Trials that run side by side share a GPU, of which TensorFlow would take all memory.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
     command = [sys.executable, "-m", __name__, str(folder.path)]
     with (
         folder.messages.open("ab") as messages,
