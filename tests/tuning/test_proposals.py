@@ -116,3 +116,13 @@ def test_what_an_oracle_has_no_trial_for_is_not_kept(tmp_path):
 
     assert oracle.populate_space("0") == {"status": "STOPPED"}
     assert not list(tmp_path.iterdir())
+
+
+def test_a_fresh_oracle_that_finds_no_more_is_given_back_what_was_proposed(tmp_path):
+    first = run("random", tmp_path, most=1)
+    oracle = ORACLES["random"]()
+    oracle.populate_space = lambda trial_id: {"status": "STOPPED"}
+    remember_proposals(oracle, SearchFolder(tmp_path))
+
+    assert oracle.populate_space("0") == {"status": "RUNNING", "values": first[0]}
+    assert oracle.populate_space("1") == {"status": "STOPPED"}

@@ -40,11 +40,12 @@ def read_proposal(folder: TrialFolder) -> dict[str, Any]:
 
 def _propose(propose: Any, folder: SearchFolder, trial_id: str) -> dict[str, Any]:
     response: dict[str, Any] = propose(trial_id)
+    trial = folder.trial(trial_id)
+    if trial.settings.exists() and response["status"] != TrialStatus.IDLE:
+        # Also where draws of its own let a fresh oracle take a small space for exhausted.
+        return {"status": TrialStatus.RUNNING, "values": read_proposal(trial)}
     if response["status"] != TrialStatus.RUNNING:
         return response
-    trial = folder.trial(trial_id)
-    if trial.settings.exists():
-        return {**response, "values": read_proposal(trial)}
     trial.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace_durably(trial.settings, json.dumps(response["values"]).encode())
     return response

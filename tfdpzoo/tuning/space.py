@@ -180,6 +180,9 @@ class FunctionSpace:
             within.merge(parameters)
             for condition in scopes[0]:
                 within.values[condition.name] = condition.values[0]
+            for each in within.space:
+                if within.is_active(each):
+                    within.values.setdefault(each.name, each.default)
             found |= self.declare(within)
             parameters.merge(within, overwrite=False)
             parameters.inactive_scopes += within.inactive_scopes
@@ -195,17 +198,25 @@ def _declared(
             # Choice would make numbers of them.
             return parameters.Boolean(key, default=present is True)
         return parameters.Choice(key, values, default=present if present in values else values[0])
-    low, high = dimension.ends
+    low, _ = dimension.ends
     declare, kind = (parameters.Int, int) if dimension.whole else (parameters.Float, float)
     within = _is_within(dimension, present)
     return declare(
         key,
         min_value=low,
-        max_value=high,
+        max_value=_largest(dimension),
         step=dimension.step,
         sampling=dimension.sampling,
         default=kind(present if within else low),
     )
+
+
+def _largest(dimension: Dimension) -> Any:
+    """The end of a range, or for steps such as 0.1, whose last one KerasTuner loses, beyond it."""
+    low, high = dimension.ends
+    if dimension.whole or dimension.size is None or dimension.sampling != "linear":
+        return high
+    return low + (dimension.size - 0.5) * dimension.step
 
 
 def _is_within(dimension: Dimension, present: Any) -> bool:
