@@ -162,7 +162,7 @@ class SearchOrder:
             ) from error
         except OSError as error:
             raise InputError(f"The file {path} cannot be read: {error.strerror}.") from error
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(
                 f"The file {path} is damaged or was altered; put back what tfdpzoo wrote."
             ) from error

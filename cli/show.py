@@ -9,6 +9,7 @@ import click
 from tfdpzoo.cli import options
 from tfdpzoo.cli.console import columns, facts, open_console, print_json, say
 from tfdpzoo.cli.model_notes import tell_note_on
+from tfdpzoo.dimension import Dimension
 from tfdpzoo.recipe import Recipe
 from tfdpzoo.zoo import catalog
 
@@ -99,6 +100,14 @@ def _values(entry: catalog.ZooEntry, recipe: Recipe) -> list[dict[str, Any]]:
     ]
 
 
+def _searched(recipe: Recipe) -> list[dict[str, Any]]:
+    """What `tfdpzoo tune` varies, with the source of each range."""
+    return [
+        {"key": key, **dimension.to_table(), "source": recipe.sources.get(f"tune.{key}", "")}
+        for key, dimension in recipe.tune.items()
+    ]
+
+
 def _layers(network: keras.Model) -> list[dict[str, Any]]:
     return [
         {
@@ -137,6 +146,7 @@ def _fields(entry: catalog.ZooEntry, recipe: Recipe, network: keras.Model) -> di
                 "description": each.description,
                 "default": each.name == entry.default_recipe,
                 "values": _values(entry, each),
+                "searched": _searched(each),
             }
             for each in [*recipes, recipe]
         },
@@ -177,6 +187,25 @@ def _print_recipe(console: Console, entry: catalog.ZooEntry, recipe: Recipe) -> 
     console.print(f"\nRecipe {recipe.name}{default}: {recipe.description}", style="bold")
     rows = [(each["key"], _shown(each["value"]), each["source"]) for each in _values(entry, recipe)]
     console.print(columns(("key", "value", "source"), rows))
+    if recipe.tune:
+        console.print("\nSearched by `tfdpzoo tune`:", style="bold")
+        console.print(columns(("key", "values", "source"), _rows_of_searched(recipe)))
+
+
+def _rows_of_searched(recipe: Recipe) -> list[tuple[str, str, str]]:
+    return [
+        (key, searched_range(dimension), recipe.sources.get(f"tune.{key}", ""))
+        for key, dimension in recipe.tune.items()
+    ]
+
+
+def searched_range(dimension: Dimension) -> str:
+    """Returns the values of a searched setting for people, such as `0.5 to 8, log`."""
+    if dimension.values is not None:
+        return ", ".join(map(_shown, dimension.values))
+    step = "" if dimension.step is None else f", step {_shown(dimension.step)}"
+    scale = "" if dimension.sampling == "linear" else f", {dimension.sampling}"
+    return f"{_shown(dimension.minimum)} to {_shown(dimension.maximum)}{step}{scale}"
 
 
 def _shown(value: Any) -> str:

@@ -4,6 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from tfdpzoo.cli.show import searched_range
+from tfdpzoo.dimension import Dimension
 from tfdpzoo.zoo import catalog
 
 Program = Callable[..., Any]
@@ -47,3 +51,42 @@ def test_layers_add_up_to_the_parameters(program: Program) -> None:
     shown = json.loads(program("show", "smoothnet", "--recipe", "cifar10-cpu", "--json").out)
 
     assert sum(layer["parameters"] for layer in shown["layers"]) == shown["parameters"] == 601_069
+
+
+def test_what_a_search_varies_is_shown(program: Program) -> None:
+    out = program("show", "smoothnet", "--recipe", "digits").out
+    lines = out[out.index("Searched by `tfdpzoo tune`:") :].splitlines()
+
+    for key, values in (
+        ("optimizer.learning_rate", "2 to 40, log"),
+        ("privacy.clip_norm", "0.03, 0.1, 0.3, 1"),
+        ("averaging_decay", "0.9, 0.99, 0.999"),
+    ):
+        (line,) = [line for line in lines if line.split()[:1] == [key]]
+        assert values in line
+    assert "Searched" not in program("show", "smoothnet", "--recipe", "paper").out
+
+
+def test_what_a_search_varies_is_in_the_json(program: Program) -> None:
+    shown = json.loads(program("show", "smoothnet", "--recipe", "digits", "--json").out)
+
+    recipe = catalog.recipe("smoothnet", "digits")
+    searched = {each.pop("key"): each for each in shown["recipes"]["digits"]["searched"]}
+    sources = {key: each.pop("source") for key, each in searched.items()}
+    assert searched == {key: each.to_table() for key, each in recipe.tune.items()}
+    assert sources == {key: recipe.sources[f"tune.{key}"] for key in recipe.tune}
+    assert shown["recipes"]["paper"]["searched"] == []
+
+
+@pytest.mark.parametrize(
+    ("dimension", "text"),
+    [
+        (Dimension(minimum=1, maximum=9, step=2), "1 to 9, step 2"),
+        (Dimension(minimum=0.5, maximum=8.0), "0.5 to 8"),
+        (Dimension(minimum=16, maximum=512, step=2, sampling="log"), "16 to 512, step 2, log"),
+        (Dimension(values=(True, False)), "true, false"),
+        (Dimension(values=("sgd", "adam")), "sgd, adam"),
+    ],
+)
+def test_ranges_in_words(dimension: Dimension, text: str) -> None:
+    assert searched_range(dimension) == text

@@ -69,7 +69,7 @@ def budget_of(law: RepetitionLaw, mean: float = 10.0, epsilon: float = 7.0) -> S
     return SearchBudget(epsilon, DELTA, law=dataclasses.replace(law, mean=mean))
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(
     epsilon=st.floats(1.0, 9.0),
     trials=st.integers(1, 30),
@@ -101,7 +101,7 @@ def test_an_adaptive_search_spends_its_budget_and_no_more(epsilon, trials, batch
     assert ALMOST * epsilon < by_rdp(scores) <= epsilon
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(
     law=st.sampled_from(list(ETAS)),
     epsilon=st.floats(2.0, 9.0),
