@@ -125,10 +125,10 @@ def _search(order: SearchOrder, path: Path) -> None:
         with SearchDisplay(console, tuner):
             tuner.search(dataset, verbose=0)
     with busy(console, "testing and exporting the best model"):
-        job, result = release_best(tuner, dataset, free_version(order.destination))
         others = release_others(tuner) if order.keep_trials else []
+        job, result = release_best(tuner, dataset, free_version(order.destination))
+        replace_durably(tuner.folder.released, str(result.model_path.absolute()).encode())
     report_release(console, order, tuner, job, result, others)
-    replace_durably(tuner.folder.released, str(result.model_path.absolute()).encode())
     # What is left of the trials is not covered: exact scores, and states of optimizers.
     tuner.folder.remove_trials()
     if order.alias is not None:

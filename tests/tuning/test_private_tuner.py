@@ -96,6 +96,24 @@ def test_the_best_model_is_the_best_trial_s(ended: PrivateTuner) -> None:
 def test_no_other_model_is_covered(ended: PrivateTuner) -> None:
     with pytest.raises(InputError, match="covers the best model alone, not 2"):
         ended.get_best_models(2)
+    other = keras_tuner.engine.trial.Trial(
+        None, trial_id="1" if ended.best_folder().name == "0" else "0"
+    )
+    with pytest.raises(InputError, match="covers the best model alone, not trial"):
+        ended.load_model(other)
+
+
+def test_a_search_that_was_killed_at_its_end_deletes_the_losers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PretendedTrials(monkeypatch)
+    tuner = random_tuner(tmp_path, insecure_seed=FIVE_TRIALS)
+    with monkeypatch.context() as killed:
+        killed.setattr(PrivateTuner, "_delete_losers", lambda tuner: None)
+        tuner.search(DATA, verbose=0)
+    assert len(tuner.folder.all_trials()) == 5
+    random_tuner(tmp_path, insecure_seed=FIVE_TRIALS).search(DATA, verbose=0)
+    assert tuner.folder.all_trials() == [tuner.best_folder()]
 
 
 def test_losing_trials_are_deleted(ended: PrivateTuner) -> None:

@@ -158,7 +158,8 @@ class PrivateTuner(keras_tuner.Tuner):
             self._state = self._begin(dataset)
             if not self.folder.winner.exists():
                 self._run_all(verbose)
-                self._end()
+                self._choose_winner()
+            self._delete_losers()
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Runs a trial, or remembers what it came to.
@@ -270,8 +271,10 @@ class PrivateTuner(keras_tuner.Tuner):
         Raises:
             InputError: It does not cover it, or the search has not ended.
         """
-        self._require_ended()
-        return _with_released_weights(self._private(self.folder.trial(trial.trial_id)))
+        folder = self.folder.trial(trial.trial_id)
+        if folder != self.best_folder() and not self.keep_trials:
+            raise InputError(f"The guarantee covers the best model alone, not trial {folder.name}.")
+        return _with_released_weights(self._private(folder))
 
     def best_private_model(self) -> PrivateModel:
         """Returns the best model with its ledger, as `tfdpzoo.export` takes it with `guarantee()`.
@@ -383,15 +386,17 @@ class PrivateTuner(keras_tuner.Tuner):
         logarithmic = {each.name for each in space if getattr(each, "sampling", "") == "log"}
         write_results(self.folder.path, ended_trials(self.folder), frozenset(logarithmic))
 
-    def _end(self) -> None:
+    def _choose_winner(self) -> None:
         ranked = best_trials(self.folder)
         if not ranked:
             raise InputError(_nothing_to_release(self.state.trials))
-        winner = ranked[0][0].name
-        replace_durably(self.folder.winner, winner.encode())
-        if not self.keep_trials:
-            self.folder.remove_trials(but=winner)
-            self._write_results()
+        replace_durably(self.folder.winner, ranked[0][0].name.encode())
+
+    def _delete_losers(self) -> None:
+        if self.keep_trials:
+            return
+        self.folder.remove_trials(but=self.best_folder().name)
+        self._write_results()
 
     def _wait_for_the_leader(self) -> SearchState:
         until = time.monotonic() + _LONGEST_WAIT_FOR_THE_LEADER
