@@ -32,7 +32,7 @@ from tfdpzoo.tuning.independent_oracle import IndependentOracle
 from tfdpzoo.tuning.objective import OBJECTIVE
 from tfdpzoo.tuning.progress import ended_trials
 from tfdpzoo.tuning.proposals import read_proposal, remember_proposals
-from tfdpzoo.tuning.result_files import write_results
+from tfdpzoo.tuning.result_files import remove_results, write_results
 from tfdpzoo.tuning.search_folder import SearchFolder, TrialFolder
 from tfdpzoo.tuning.search_plan import SearchBudget, SearchPlan
 from tfdpzoo.tuning.search_state import SearchState, first_state, new_secret, split_sizes
@@ -158,7 +158,10 @@ class PrivateTuner(keras_tuner.Tuner):
             self._state = self._begin(dataset)
             if not self.folder.winner.exists():
                 self._run_all(verbose)
-                self._end()
+                self._choose()
+            # Also where the search has ended: it may have been killed just here.
+            if not self.keep_trials:
+                self._remove_losers()
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Runs a trial, or remembers what it came to.
@@ -383,15 +386,16 @@ class PrivateTuner(keras_tuner.Tuner):
         logarithmic = {each.name for each in space if getattr(each, "sampling", "") == "log"}
         write_results(self.folder.path, ended_trials(self.folder), frozenset(logarithmic))
 
-    def _end(self) -> None:
+    def _choose(self) -> None:
         ranked = best_trials(self.folder)
         if not ranked:
             raise InputError(_nothing_to_release(self.state.trials))
-        winner = ranked[0][0].name
-        replace_durably(self.folder.winner, winner.encode())
-        if not self.keep_trials:
-            self.folder.remove_trials(but=winner)
-            self._write_results()
+        replace_durably(self.folder.winner, ranked[0][0].name.encode())
+
+    def _remove_losers(self) -> None:
+        remove_results(self.folder.path)
+        self.folder.remove_trials(but=self.folder.winner.read_text())
+        self._write_results()
 
     def _wait_for_the_leader(self) -> SearchState:
         until = time.monotonic() + _LONGEST_WAIT_FOR_THE_LEADER
