@@ -73,7 +73,8 @@ class PrivateTuner(keras_tuner.Tuner):
             in the adaptive one.
         held_out: The share of the examples that trials are scored on instead of trained.
         keep_trials: Keeps what the losing trials left. In the adaptive mode the guarantee then
-            covers all trials; in the random one it cannot.
+            covers all trials; in the random one it cannot. `search` without it deletes them, also
+            where an earlier call kept them.
         directory: Where the folder of the search goes.
         project_name: The folder's name.
         overwrite: Deletes what an earlier search of that name left and begins anew. What that one
