@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from tfdpzoo.privacy.repetition import RepetitionLaw
 from tfdpzoo.saved_model import export
 from tfdpzoo.tuning.objective import counted_objective
 from tfdpzoo.tuning.private_tuner import PrivateTuner
+from tfdpzoo.tuning.result_files import TABLE
+from tfdpzoo.tuning.search_folder import SearchFolder
 from tfdpzoo.tuning.search_plan import SearchBudget
 from tfdpzoo.verification import verify
 
@@ -119,6 +122,51 @@ def test_a_search_that_was_killed_at_its_end_deletes_the_losers(
 def test_losing_trials_are_deleted(ended: PrivateTuner) -> None:
     assert [each.name for each in ended.folder.all_trials()] == [ended.best_folder().name]
     assert not ended.folder.keras_tuner.exists()
+
+
+def test_losers_are_deleted_also_by_a_search_that_was_killed_in_doing_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PretendedTrials(monkeypatch)
+    with monkeypatch.context() as killed:
+
+        def kill(*arguments: object, **others: object) -> None:
+            raise KeyboardInterrupt
+
+        killed.setattr(SearchFolder, "remove_trials", kill)
+        tuner = adaptive_tuner(tmp_path, 3)
+        with pytest.raises(KeyboardInterrupt):
+            tuner.search(DATA.train_images, DATA.train_labels, verbose=0)
+    assert tuner.folder.winner.exists() and len(tuner.folder.all_trials()) == 3
+
+    again = adaptive_tuner(tmp_path, 3)
+    again.search(DATA.train_images, DATA.train_labels, verbose=0)
+
+    winner = again.best_folder().name
+    assert [each.name for each in again.folder.all_trials()] == [winner]
+    assert [row["trial"] for row in _table(again)] == [winner]
+
+
+def test_results_are_written_after_each_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PretendedTrials(monkeypatch, crashing=("1",))
+    tuner = adaptive_tuner(tmp_path, 3, keep_trials=True)
+    seen: list[list[str]] = []
+    tuner.on_trial_ended = lambda name: seen.append(  # type: ignore[method-assign]
+        [row["trial"] for row in _table(tuner)]
+    )
+    tuner.search(DATA.train_images, DATA.train_labels, verbose=0)
+    assert seen == [["0"], ["0", "1"], ["0", "1", "2"]]
+    rows = _table(tuner)
+    assert [row["status"] for row in rows] == ["completed", "crashed", "completed"]
+    assert float(rows[2]["score"]) == pretended_score("2")
+    assert 0.1 <= float(rows[2]["learning_rate"]) <= 10
+
+
+def _table(tuner: PrivateTuner) -> list[dict[str, str]]:
+    with (tuner.folder.path / TABLE).open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def test_the_export_verifies(ended: PrivateTuner, tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 from tensorboard.util import tensor_util
 
+from tfdpzoo.durable_file import UNFINISHED
 from tfdpzoo.errors import InputError
-from tfdpzoo.tuning.result_files import EVENTS, PICTURE, TABLE, write_results
+from tfdpzoo.tuning.result_files import EVENTS, PICTURE, TABLE, remove_results, write_results
 from tfdpzoo.tuning.trial_row import TrialRow
 
 RATE, CLIP = "optimizer.learning_rate", "privacy.clip_norm"
@@ -49,6 +50,22 @@ def test_tensorboard_has_settings_and_scores(tmp_path: Path) -> None:
     assert _scores(tmp_path / EVENTS / "1") == []
 
 
+def test_tensorboard_knows_ranges_lists_and_crashes(tmp_path: Path) -> None:
+    words = [
+        TrialRow("3", "completed", 0.5, 1.0, 1.0, {"activation": "selu", "bias": True, CLIP: 1.0}),
+        TrialRow("4", "completed", 0.5, 1.0, 1.0, {"activation": "elu", "kernel": [3, 5]}),
+    ]
+    write_results(tmp_path, [*ROWS, *words])
+    infos = _plugin_data(tmp_path / EVENTS)[0].experiment.hparam_infos
+    found = {each.name: each for each in infos}
+    interval = found[CLIP].domain_interval
+    assert (interval.min_value, interval.max_value) == (0.1, 1.0)
+    listed = {name: list(found[name].domain_discrete) for name in ("activation", "bias", "kernel")}
+    assert listed == {"activation": ["elu", "selu"], "bias": [True], "kernel": ["[3, 5]"]}
+    ended = [_plugin_data(tmp_path / EVENTS / trial)[-1].session_end_info.status for trial in "012"]
+    assert ended == [api_pb2.STATUS_SUCCESS, api_pb2.STATUS_FAILURE, api_pb2.STATUS_SUCCESS]
+
+
 @pytest.mark.parametrize(
     "rows",
     [
@@ -59,6 +76,12 @@ def test_tensorboard_has_settings_and_scores(tmp_path: Path) -> None:
         [ROWS[0], TrialRow("3", "completed", 0.8125, 1.0, 1.0, {RATE: 1.0, CLIP: 0.3})],
         [ROWS[0], TrialRow("3", "completed", 0.5, 1.0, 1.0, {"architecture.activation": "selu"})],
         [TrialRow("0", "completed", 0.5, 1.0, 1.0, {f"{key}": True for key in range(8)})],
+        [TrialRow("0", "completed", 0.5, 1.0, 1.0, {})],
+        [TrialRow("0", "crashed", None, 1.0, 1.0, {})],
+        [TrialRow("0", "completed", 0.5, 1.0, 1.0, {RATE: 0.0, "list": [1], "no": None})],
+        # Not mathematics, although two of them would be.
+        [TrialRow("0", "completed", 0.5, 1.0, 1.0, {"$a_{$": "$x_{$"})],
+        [TrialRow("0", "completed", 0.5, 1.0, 1.0, {"mixed": value}) for value in (1, "auto")],
     ],
 )
 def test_there_is_always_a_picture(rows: list[TrialRow], tmp_path: Path) -> None:
@@ -80,6 +103,28 @@ def test_nothing_is_left_of_losers(tmp_path: Path) -> None:
     write_results(tmp_path, ROWS[2:])
     assert not any(trace in content for content in _contents(tmp_path) for trace in traces)
     assert not (tmp_path / EVENTS / loser.trial).exists()
+
+
+def test_the_picture_is_that_of_the_winner_alone(tmp_path: Path) -> None:
+    """Its pixels are compressed, so that no search in its bytes could find a loser."""
+    searched, alone = tmp_path / "searched", tmp_path / "alone"
+    for folder in (searched, alone):
+        folder.mkdir()
+    write_results(searched, ROWS, frozenset({RATE}))
+    all_trials = (searched / PICTURE).read_bytes()
+    write_results(searched, ROWS[2:], frozenset({RATE}))
+    write_results(alone, ROWS[2:], frozenset({RATE}))
+    assert (searched / PICTURE).read_bytes() == (alone / PICTURE).read_bytes() != all_trials
+
+
+def test_results_are_removed_with_what_a_crash_left(tmp_path: Path) -> None:
+    (tmp_path / "search.json").write_text("of somebody else")
+    write_results(tmp_path, ROWS)
+    (tmp_path / f"{TABLE}{UNFINISHED}").write_text("half a ta")
+    (tmp_path / f"{PICTURE}{UNFINISHED}").write_text("half a pic")
+    remove_results(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["search.json"]
+    remove_results(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_to_is_a_sentence(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from tfdpzoo.tuning.independent_oracle import IndependentOracle
 from tfdpzoo.tuning.objective import OBJECTIVE
 from tfdpzoo.tuning.progress import ended_trials
 from tfdpzoo.tuning.proposals import read_proposal, remember_proposals
-from tfdpzoo.tuning.result_files import write_results
+from tfdpzoo.tuning.result_files import remove_results, write_results
 from tfdpzoo.tuning.search_folder import SearchFolder, TrialFolder
 from tfdpzoo.tuning.search_plan import SearchBudget, SearchPlan
 from tfdpzoo.tuning.search_state import SearchState, first_state, new_secret, split_sizes
@@ -73,7 +73,8 @@ class PrivateTuner(keras_tuner.Tuner):
             in the adaptive one.
         held_out: The share of the examples that trials are scored on instead of trained.
         keep_trials: Keeps what the losing trials left. In the adaptive mode the guarantee then
-            covers all trials; in the random one it cannot.
+            covers all trials; in the random one it cannot. `search` without it deletes them, also
+            where an earlier call kept them.
         directory: Where the folder of the search goes.
         project_name: The folder's name.
         overwrite: Deletes what an earlier search of that name left and begins anew. What that one
@@ -159,6 +160,7 @@ class PrivateTuner(keras_tuner.Tuner):
             if not self.folder.winner.exists():
                 self._run_all(verbose)
                 self._choose_winner()
+            # Also where the search has ended: it may have been killed just here.
             self._delete_losers()
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
@@ -395,6 +397,7 @@ class PrivateTuner(keras_tuner.Tuner):
     def _delete_losers(self) -> None:
         if self.keep_trials:
             return
+        remove_results(self.folder.path)
         self.folder.remove_trials(but=self.best_folder().name)
         self._write_results()
 

@@ -11,10 +11,10 @@ import io
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from tfdpzoo.durable_file import replace_durably
+from tfdpzoo.durable_file import UNFINISHED, replace_durably
 from tfdpzoo.errors import InputError
+from tfdpzoo.tuning.hparams_events import write_hparams
 from tfdpzoo.tuning.parallel_coordinates import draw_parallel_coordinates
 from tfdpzoo.tuning.trial_row import TrialRow
 
@@ -23,7 +23,6 @@ PICTURE = "parallel-coordinates.png"
 EVENTS = "tensorboard"
 
 _COLUMNS = ("trial", "status", "score", "seconds", "epsilon")
-_SCORE = "score"
 
 
 def write_results(
@@ -41,7 +40,8 @@ def write_results(
     """
     try:
         replace_durably(folder / TABLE, _table(rows).encode())
-        _write_events(folder / EVENTS, rows)
+        shutil.rmtree(folder / EVENTS, ignore_errors=True)
+        write_hparams(rows, folder / EVENTS)
         draw_parallel_coordinates(rows, logarithmic, folder / PICTURE)
     except OSError as error:
         raise InputError(
@@ -49,8 +49,20 @@ def write_results(
         ) from error
 
 
+def remove_results(folder: Path) -> None:
+    """Removes all result files of a search, those included that a crash left half written.
+
+    Args:
+        folder: Of the search.
+    """
+    shutil.rmtree(folder / EVENTS, ignore_errors=True)
+    for name in (TABLE, PICTURE):
+        (folder / name).unlink(missing_ok=True)
+        (folder / f"{name}{UNFINISHED}").unlink(missing_ok=True)
+
+
 def _table(rows: Sequence[TrialRow]) -> str:
-    keys = _keys(rows)
+    keys = list(dict.fromkeys(key for row in rows for key in row.settings))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_COLUMNS, *keys, "reason"])
@@ -59,22 +71,3 @@ def _table(rows: Sequence[TrialRow]) -> str:
         cells += [row.settings.get(key) for key in keys]
         writer.writerow(["" if cell is None else cell for cell in [*cells, row.reason]])
     return text.getvalue()
-
-
-def _write_events(folder: Path, rows: Sequence[TrialRow]) -> None:
-    import tensorflow as tf
-    from tensorboard.plugins.hparams import api
-
-    shutil.rmtree(folder, ignore_errors=True)
-    parameters = [api.HParam(key) for key in _keys(rows)]
-    with tf.summary.create_file_writer(str(folder)).as_default():
-        api.hparams_config(hparams=parameters, metrics=[api.Metric(_SCORE)])
-    for row in rows:
-        with tf.summary.create_file_writer(str(folder / row.trial)).as_default():
-            api.hparams(dict(row.settings), trial_id=row.trial)
-            if row.score is not None:
-                tf.summary.scalar(_SCORE, row.score, step=0)
-
-
-def _keys(rows: Sequence[TrialRow]) -> list[Any]:
-    return list(dict.fromkeys(key for row in rows for key in row.settings))
