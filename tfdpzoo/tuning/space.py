@@ -228,9 +228,10 @@ def _declared(
 def _largest(dimension: Dimension) -> Any:
     """The end of a range, or for steps such as 0.1, whose last one KerasTuner loses, beyond it."""
     low, high = dimension.ends
-    if dimension.whole or dimension.size is None or dimension.sampling != "linear":
+    step, size = dimension.step, dimension.size
+    if step is None or size is None or dimension.whole or dimension.sampling != "linear":
         return high
-    return low + (dimension.size - 0.5) * dimension.step
+    return low + (size - 0.5) * step
 
 
 def _is_within(dimension: Dimension, present: Any) -> bool:
