@@ -86,7 +86,7 @@ class PrivateTuner(keras_tuner.Tuner):
         InputError: The oracle does not fit the budget, or its objective is not counted.
 
     Example:
-        >>> from tfdpzoo.privacy.repetition import RepetitionLaw
+        >>> from tfdpzoo.tuning import RepetitionLaw
         >>> budget = SearchBudget(7.0, 1e-5, law=RepetitionLaw("logarithmic", 8.0))
         >>> settings = TrialSettings(batch_size=512, epochs=20)
         >>> tuner = PrivateTuner(build, budget, settings)  # doctest: +SKIP

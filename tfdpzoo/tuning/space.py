@@ -215,7 +215,7 @@ def _largest(dimension: Dimension) -> Any:
     """The end of a range, or for steps such as 0.1, whose last one KerasTuner loses, beyond it."""
     low, high = dimension.ends
     step, size = dimension.step, dimension.size
-    if dimension.whole or step is None or size is None or dimension.sampling != "linear":
+    if step is None or size is None or dimension.whole or dimension.sampling != "linear":
         return high
     return low + (size - 0.5) * step
 
