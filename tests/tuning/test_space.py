@@ -54,7 +54,6 @@ def test_a_table_becomes_hyper_parameters() -> None:
     assert (type(warmup).__name__, warmup.min_value, warmup.max_value) == ("Int", 0, 10)
     assert type(flips).__name__ == "Boolean"
     assert {type(flips.random_sample(seed)) for seed in range(9)} == {bool}
-    assert space.logarithmic == {"optimizer.learning_rate"}
     assert space.size is None
 
 
@@ -245,3 +244,16 @@ def test_a_function_that_fails_under_a_condition_is_told_at_once() -> None:
 
     with pytest.raises(InputError, match="mine failed: RuntimeError: no momentum"):
         FunctionSpace(RECIPE, function, "mine")
+
+
+def test_a_setting_that_hides_behind_an_if_is_refused() -> None:
+    """KerasTuner would leave it at its default, without a word."""
+
+    def hiding(hp: keras_tuner.HyperParameters) -> dict[str, object]:
+        settings: dict[str, object] = {"privacy.clip_norm": hp.Choice("clip", [0.1, 0.2, 0.4])}
+        if settings["privacy.clip_norm"] == 0.4:
+            settings["averaging_decay"] = hp.Float("decay", 0.5, 0.9)
+        return settings
+
+    with pytest.raises(InputError, match="declares 'decay' only for some values"):
+        FunctionSpace(RECIPE, hiding, "space")

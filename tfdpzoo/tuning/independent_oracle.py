@@ -8,6 +8,7 @@ import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
 from tfdpzoo.dpsgd.secret_key import SecretKey
+from tfdpzoo.tuning.draws import draw
 
 
 class IndependentOracle(keras_tuner.Oracle):
@@ -34,10 +35,8 @@ class IndependentOracle(keras_tuner.Oracle):
         """
         if self.key is None:
             raise ValueError("The secret of the search has to be set before its first trial.")
-        drawn = keras_tuner.HyperParameters()
-        for each in self.hyperparameters.space:
-            drawn.merge([each])
-            if drawn.is_active(each):
-                seed = self.key.derive(f"settings {each.name}", int(trial_id))
-                drawn.values[each.name] = each.random_sample(seed)
-        return {"status": TrialStatus.RUNNING, "values": drawn.values}
+        key, trial = self.key, int(trial_id)
+        values = draw(
+            self.hyperparameters.space, lambda name: key.derive(f"settings {name}", trial)
+        )
+        return {"status": TrialStatus.RUNNING, "values": values}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +14,10 @@ import keras_tuner
 from tfdpzoo.dimension import Dimension
 from tfdpzoo.errors import InputError
 from tfdpzoo.recipe import Recipe
+from tfdpzoo.tuning.draws import draw
+
+_DRAWS = 64
+"""So many random settings are tried to find what a function declares for some of them alone."""
 
 _ACCOUNTED = frozenset({"privacy.batch_size", "privacy.epochs"})
 
@@ -135,6 +141,7 @@ class FunctionSpace:
                 f"{label} declares nothing that varies; let it call hp.Float, hp.Int or hp.Choice "
                 "and return what these give."
             )
+        self._refuse_hidden(parameters)
 
     @property
     def size(self) -> None:
@@ -169,6 +176,21 @@ class FunctionSpace:
     def explore(self, parameters: keras_tuner.HyperParameters) -> None:
         """Declares all hyper-parameters, those in each `conditional_scope` included."""
         self._explored(parameters)
+
+    def _refuse_hidden(self, parameters: keras_tuner.HyperParameters) -> None:
+        """Refuses what is declared for some values alone and could not be searched."""
+        known = {each.name for each in parameters.space}
+        for number in range(_DRAWS):
+            drawn = parameters.copy()
+            drawn.values = draw(parameters.space, functools.partial(_seed, number))
+            self.declare(drawn)
+            hidden = {each.name for each in drawn.space} - known
+            if hidden:
+                raise InputError(
+                    f"{self._label} declares {min(hidden)!r} only for some values of others, so "
+                    "that it would not be searched; declare it always, or inside of "
+                    "hp.conditional_scope."
+                )
 
     def _explored(self, parameters: keras_tuner.HyperParameters) -> dict[str, Any]:
         """Declares all, and returns one value of each setting that the function can set."""
@@ -226,3 +248,7 @@ def _is_within(dimension: Dimension, present: Any) -> bool:
         return False
     low, high = dimension.ends
     return bool(low <= present <= high) and not (dimension.whole and present != int(present))
+
+
+def _seed(number: int, name: str) -> int:
+    return zlib.crc32(f"{number} {name}".encode())
