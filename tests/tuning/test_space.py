@@ -139,7 +139,7 @@ def test_a_function_returns_settings() -> None:
     space = FunctionSpace(RECIPE, function, "mine.py:function")
 
     assert space.keys == ("optimizer.learning_rate", "privacy.clip_norm")
-    assert (space.size, space.logarithmic) == (None, frozenset())
+    assert space.size is None
     parameters = keras_tuner.HyperParameters()
     parameters.values = {"rate": 4.0}
     assert space.declare(parameters) == {
