@@ -82,6 +82,11 @@ def test_the_front_matter_tells_of_the_search(searched):
     assert search.trials is None
 
 
+def test_the_first_sentence_names_the_data_set(text):
+    """With a blank on both sides, of which escaping once took one."""
+    assert re.search(r", trained on [\w-]+ with differential privacy\. ", text)
+
+
 def test_pictures_lie_beside_and_say_what_they_show(files, text):
     shown = re.findall(r"!\[([^\]]+)\]\(([^)]+)\)", text)
     assert (
