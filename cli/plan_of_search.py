@@ -12,7 +12,7 @@ from tfdpzoo.cli.console import columns
 from tfdpzoo.privacy.law_names import LAWS
 from tfdpzoo.privacy.repetition import RepetitionLaw
 from tfdpzoo.privacy.statement import round_up
-from tfdpzoo.tuning.held_out import require_share
+from tfdpzoo.tuning.held_out_share import require_share
 from tfdpzoo.tuning.search_plan import SearchBudget, SearchPlan, TooSmallBudgetError
 
 _SHAPE = 0.5

@@ -13,7 +13,7 @@ from tfdpzoo.durable_file import replace_durably
 from tfdpzoo.errors import InputError
 from tfdpzoo.recipe import Recipe
 from tfdpzoo.toml import parse_table
-from tfdpzoo.tuning.held_out import require_share
+from tfdpzoo.tuning.held_out_share import require_share
 
 _FILE = "asked-for.json"
 _PATHS = ("data_dir", "destination", "record")

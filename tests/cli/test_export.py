@@ -99,7 +99,7 @@ def test_a_guarantee_that_is_void_is_carried_as_that(
     class Reproducible(StandIn):
         def guarantee(self):
             return dataclasses.replace(
-                super().guarantee(), status=Status(False, ("Its noise is known.",))
+                super().guarantee(), status=Status(False, ("Its noise is known",))
             )
 
     export(Reproducible(), tmp_path / "saved_models" / "small" / "1")

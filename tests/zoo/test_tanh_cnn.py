@@ -101,4 +101,6 @@ def test_the_recipes_of_the_authors(dataset, batch_size, epochs, learning_rate):
     assert (recipe.privacy.epsilon, recipe.privacy.clip_norm) == (3.0, 0.1)
     assert (recipe.privacy.batch_size, recipe.privacy.epochs) == (batch_size, epochs)
     assert (recipe.optimizer.learning_rate, recipe.optimizer.momentum) == (learning_rate, 0.9)
-    assert not any(source.startswith("ours") for source in recipe.sources.values())
+    # What a search varies is no setting of a run.
+    settings = {key: each for key, each in recipe.sources.items() if not key.startswith("tune.")}
+    assert not any(source.startswith("ours") for source in settings.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tfdpzoo.privacy.search import Search
 from tfdpzoo.privacy.statement import round_up
 
@@ -43,12 +45,16 @@ def _trial(search: Search) -> str:
 
 def _of_one(search: Search) -> str:
     accountant = "PLD" if search.bound == "exact" else "RDP"
-    return f"epsilon = {round_up(search.trial_epsilon)} by {accountant} accounting"
+    return f"epsilon = {_shown(search.trial_epsilon)} by {accountant} accounting"
 
 
 def _in_total(search: Search) -> str:
     accountant = "PLD" if search.by_pld else "RDP"
-    return f"epsilon = {round_up(search.total_epsilon)} by {accountant} accounting"
+    return f"epsilon = {_shown(search.total_epsilon)} by {accountant} accounting"
+
+
+def _shown(epsilon: float) -> str:
+    return "infinity" if math.isinf(epsilon) else round_up(epsilon)
 
 
 def _losing_trials(search: Search) -> str:

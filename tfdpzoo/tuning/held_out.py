@@ -12,6 +12,7 @@ from tfdpzoo.data.dataset import ImageDataset
 from tfdpzoo.data.indexed import Images, IndexedImages
 from tfdpzoo.dpsgd.secret_key import SecretKey
 from tfdpzoo.errors import InputError
+from tfdpzoo.tuning.held_out_share import require_share
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,19 +84,6 @@ def held_out_examples(dataset: ImageDataset, share: float, key: SecretKey) -> np
             f"{dataset.name} leaves one of the two parts empty; give another share."
         )
     return held_out
-
-
-def require_share(share: float) -> None:
-    """Refuses a share of examples that cannot be held out.
-
-    Raises:
-        InputError: It is not above 0 and below 1.
-    """
-    if not 0 < share < 1:
-        raise InputError(
-            f"The held-out share of the training examples must be above 0 and below 1, not "
-            f"{share!r}; 0.1 is usual."
-        )
 
 
 def _selected(images: Images, indices: npt.NDArray[np.intp]) -> Images:
