@@ -10,7 +10,7 @@ from tfdpzoo.cli import suggestions
 from tfdpzoo.conversion.formats import FORMATS
 from tfdpzoo.distribution import STRATEGIES
 from tfdpzoo.dpsgd.execution import ENGINES
-from tfdpzoo.privacy.accesses import DECLARATIONS
+from tfdpzoo.privacy.declarations import DECLARATIONS
 from tfdpzoo.registry.location import SAVED_MODELS
 
 _PATH = click.Path(path_type=Path)

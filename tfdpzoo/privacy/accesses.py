@@ -11,28 +11,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tfdpzoo.errors import InputError, unknown_name
+from tfdpzoo.privacy.declarations import DECLARATIONS, DECLARED
 from tfdpzoo.privacy.search import Search
 from tfdpzoo.privacy.search_description import describe_search
 
 TuningKind = Literal["none", "public", "accounted", "not accounted"]
 
-_DECLARED = {
-    "none": (
-        "declared by the trainer: no hyper-parameter, no architecture and no run was chosen by "
-        "what these examples show"
-    ),
-    "public": (
-        "declared by the trainer: hyper-parameters, architecture and run were chosen on public "
-        "data alone"
-    ),
-}
 _NOT_ACCOUNTED = (
     "not accounted: choosing hyper-parameters, the architecture or the best of several runs with "
     "these examples costs privacy that is not in this epsilon"
 )
-
-DECLARATIONS: tuple[str, ...] = tuple(_DECLARED)
-"""What a trainer can declare of the tuning; who declares nothing gets `not accounted`."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +56,7 @@ class Tuning:
                 "The tuning of a privacy record has a search exactly if it is 'accounted', not if "
                 f"it is {self.kind!r}."
             )
-        if self.declared_by_trainer != (self.kind in _DECLARED):
+        if self.declared_by_trainer != (self.kind in DECLARED):
             raise InputError(
                 f"The tuning {self.kind!r} of a privacy record is the trainer's declaration exactly"
                 f" if it is {' or '.join(map(repr, DECLARATIONS))}."
@@ -108,9 +96,9 @@ class Tuning:
         if kind is None:
             return cls.unknown()
         if kind == "none":
-            return cls("none", declared_by_trainer=True, runs=1, statement=_DECLARED[kind])
+            return cls("none", declared_by_trainer=True, runs=1, statement=DECLARED[kind])
         if kind == "public":
-            return cls("public", declared_by_trainer=True, runs=None, statement=_DECLARED[kind])
+            return cls("public", declared_by_trainer=True, runs=None, statement=DECLARED[kind])
         raise unknown_name("declaration of tuning", kind, DECLARATIONS)
 
     @classmethod
