@@ -18,10 +18,9 @@ from tfdpzoo.tuning.trial_row import TrialRow
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _HEAD = ("trial", "score", "best", "time")
-_PRIVATE = (
-    "Scores are noised shares of right answers on held-out examples. All of this is private to the "
-    "search: only the best model is released."
-)
+_SCORES = "Scores are noised shares of right answers on held-out examples."
+_PRIVATE = "All of this is private to the search: only the best model is released."
+_COVERED = "They and the models of all trials are covered by the guarantee; all else is private."
 
 
 class SearchDisplay:
@@ -52,7 +51,8 @@ class SearchDisplay:
         )
 
     def __enter__(self) -> SearchDisplay:
-        say(self._console, _PRIVATE, style="dim")
+        released = _COVERED if self._tuner.keep_trials else _PRIVATE
+        say(self._console, f"{_SCORES} {released}", style="dim")
         say(self._console, _line(_HEAD) + "  settings", style="bold")
         self._tuner.on_trial_ended = self.show_trial  # type: ignore[method-assign]
         self._progress.start()

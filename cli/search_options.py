@@ -23,7 +23,7 @@ trials = click.option(
     "--trials",
     type=float,
     metavar="N",
-    default=10.0,
+    default=10,
     show_default=True,
     help="How many trials: on average in the random mode, where their number is drawn; exactly in "
     "the adaptive one.",
@@ -40,8 +40,8 @@ mode = click.option(
     default=MODES[0],
     show_default=True,
     help="random: settings are drawn independently, a secret random number of times, and only the "
-    "best model is released, which costs little more than one trial. adaptive: an oracle chooses "
-    "settings in view of earlier trials, and every trial counts in full.",
+    "best model is released, which costs far less than many trials together. adaptive: an oracle "
+    "chooses settings in view of earlier trials, and every trial counts in full.",
 )
 law = click.option(
     "--law",

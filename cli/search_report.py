@@ -123,7 +123,7 @@ def _search_rows(tuner: RecipeTuner, others: list[Path]) -> list[tuple[str, str]
         return [("search", f"{folder.path}: private, like everything in it")]
     return [
         ("other models", f"{folder.models}: {len(others)}, covered by the same epsilon"),
-        ("search", f"{folder.path}: scores are covered, all but these and the models is private"),
+        ("search", f"{folder.path}: scores are covered; all but these and the models is private"),
     ]
 
 

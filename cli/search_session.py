@@ -158,8 +158,9 @@ def _stopped(folder: SearchFolder) -> str:
     if not folder.state.exists():
         return "Stopped before the first trial; nothing was written."
     ended = len(ended_trials(folder))
+    trials = "1 trial" if ended == 1 else f"{ended} trials"
     return (
-        f"Stopped after {ended} trials; nothing is released before the search has ended. Go on "
+        f"Stopped after {trials}; nothing is released before the search has ended. Go on "
         f"with: tfdpzoo tune --resume {shlex.quote(str(folder.path))}"
     )
 

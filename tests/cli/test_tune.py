@@ -152,6 +152,18 @@ def test_what_a_search_shows(
         assert text in outcome.out
 
 
+def test_a_search_that_keeps_its_trials_says_what_is_covered(
+    program: Callable[..., SimpleNamespace],
+    pretended: PretendedTrials,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tfdpzoo.cli.search_session.release_others", _stopped)
+    outcome = program("tune", *DIGITS, "--mode", "adaptive", "--trials", 2, "--keep-trials")
+    assert pretended.run == ["0", "1"]
+    assert "the models of all trials are covered by the guarantee" in outcome.out
+    assert "only the best model is released" not in outcome.out
+
+
 @pytest.mark.parametrize(
     ("oracle", "asked", "run"), [("random", 4, 4), ("grid", 100, 24), ("hyperband", 8, 6)]
 )
@@ -195,7 +207,7 @@ def test_a_stopped_search_says_how_to_go_on(
     outcome = program("tune", *DIGITS, "--mode", "adaptive", "--trials", 3)
     assert outcome.code == 130
     (search,) = (tmp_path / "searches").iterdir()
-    assert "Stopped after 1 trials" in outcome.err
+    assert "Stopped after 1 trial;" in outcome.err
     assert f"tfdpzoo tune --resume searches/{search.name}" in outcome.err
     monkeypatch.setattr("tfdpzoo.cli.search_session.release_best", _stopped)
     trials.run = []
