@@ -107,10 +107,16 @@ class SearchDisplay:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    return "  ".join(f"{key} = {_value(value)}" for key, value in settings.items())
+    return "  ".join(f"{key} = {setting_in_words(value)}" for key, value in settings.items())
 
 
-def _value(value: Any) -> str:
+def setting_in_words(value: Any) -> str:
+    """Writes a setting's value for people, numbers with four digits.
+
+    Example:
+        >>> setting_in_words(30.232257552980588), setting_in_words("selu")
+        ('30.23', 'selu')
+    """
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

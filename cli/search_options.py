@@ -26,7 +26,7 @@ trials = click.option(
     default=10,
     show_default=True,
     help="How many trials: on average in the random mode, where their number is drawn; exactly in "
-    "the adaptive one.",
+    "the adaptive one, and at most with --oracle grid and hyperband.",
 )
 tune = click.option(
     "--tune",

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tfdpzoo.cli.console import facts, print_json, say
 from tfdpzoo.cli.duration import duration_in_words
+from tfdpzoo.cli.search_display import setting_in_words
 from tfdpzoo.cli.search_order import SearchOrder
 from tfdpzoo.cli.training_report import INSECURE, seed_class
 from tfdpzoo.data import ImageDataset
@@ -91,7 +92,7 @@ def report_release(
     if guarantee is not None:
         style = "bold green" if guarantee.valid else "bold red"
         say(console, guarantee.sentence(), style=style)
-    rows = [(key, f"{value}") for key, value in settings.items()]
+    rows = [(key, setting_in_words(value)) for key, value in settings.items()]
     rows += [
         ("trained in", duration_in_words(result.seconds)),
         ("model", f"{result.model_path}"),
@@ -112,7 +113,8 @@ def report_release(
             job,
             result,
             seed_class=seed_class(order.insecure_seed, order.initialization_seed),
-            command=f"{order.command}; best: {chosen}",
+            # The folder in a command that goes on has the time at which the search began.
+            command=f"{order.command.partition('; ')[0]}; best: {chosen}",
         )
         append_result(order.record, row)
 

@@ -93,6 +93,8 @@ def test_the_model_does_not_tell_how_many_trials_there_were(searched: SimpleName
     facts = json.loads((searched.model / "assets.extra" / "model.json").read_text())
     assert facts["training"]["curve"] == []
     assert str(searched.search.name) not in json.dumps([record, facts])
+    # To the day: with the time at which the search began it would tell how long that took.
+    assert len(record["provenance"]["date"]) == len("2026-11-27")
 
 
 def test_the_result_is_recorded_with_the_settings(searched: SimpleNamespace) -> None:
@@ -100,6 +102,7 @@ def test_the_result_is_recorded_with_the_settings(searched: SimpleNamespace) -> 
         (row,) = csv.DictReader(file)
     assert row["guarantee"].startswith("invalid: ")
     assert "best: optimizer.learning_rate = " in row["command"]
+    assert len(row["date"]) == len("2026-11-27")
 
 
 def test_a_search_that_has_ended_does_not_go_on(

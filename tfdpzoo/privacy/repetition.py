@@ -1,7 +1,7 @@
 """Laws of a random number of trials, of which only the best is released.
 
 Releasing the best of a fixed number of private trials costs up to as much as releasing all of
-them. If the number is drawn at random and stays secret, it costs little more than one trial
+them. If the number is drawn at random and stays secret, it costs far less than all of them
 (Papernot and Steinke 2022, "Hyperparameter Tuning with Renyi Differential Privacy", arXiv
 2110.03620, theorems 2 and 6). Their conditions are part of every claim that is made with it: the
 trials are independent and alike (settings are drawn anew for each, by one distribution, whatever

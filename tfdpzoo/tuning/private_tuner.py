@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import shutil
 import time
@@ -300,9 +301,14 @@ class PrivateTuner(keras_tuner.Tuner):
         Args:
             private: The model with its ledger.
         """
-        return private.guarantee(
+        guarantee = private.guarantee(
             tuning=Tuning.accounted(self.state.plan.search(self.released)),
             target_epsilon=self.budget.epsilon,
+        )
+        # Who knows when a search began and ended knows about how many trials it had.
+        day = guarantee.provenance.date[: len("2026-11-27")]
+        return dataclasses.replace(
+            guarantee, provenance=dataclasses.replace(guarantee.provenance, date=day)
         )
 
     def best_folder(self) -> TrialFolder:
