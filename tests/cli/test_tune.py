@@ -19,6 +19,7 @@ from tfdpzoo.tuning.search_folder import TrialFolder
 from tfdpzoo.tuning.search_state import SearchState
 from tfdpzoo.tuning.trial_result import TrialResult
 from tfdpzoo.version_folder import read_privacy_file
+from tfdpzoo.zoo import catalog
 
 SMALL = ("--set", "width=1", "--set", "batch_size=256", "--set", "epochs=4")
 DIGITS = ("smoothnet", "--recipe", "digits", "--epsilon", 7, *SMALL)
@@ -217,3 +218,15 @@ def test_a_stopped_search_says_how_to_go_on(
     trials.resumed = True
     program("tune", "--resume", search)
     assert trials.run == ["1", "2"]
+
+
+def test_an_argument_that_the_model_does_not_take_costs_no_trial(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "grid.toml"
+    text = catalog.recipe("smoothnet", "digits").to_toml()
+    recipe.write_text(
+        text.replace('"optimizer.learning_rate" = { min', '"architecture.witdh" = { min')
+    )
+    said = refused("tune", "smoothnet", "--recipe", recipe, "--epsilon", 7)
+    assert said.startswith("There is no argument of smoothnet named 'witdh'; did you mean 'width'")
