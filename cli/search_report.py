@@ -81,7 +81,7 @@ def report_release(
         result: What came of it.
         others: Where the models of the other trials lie, if they were kept.
     """
-    settings = TrialOrder.read(tuner.best_folder()).overrides
+    settings = TrialOrder.read(tuner.found.best_folder).overrides
     console.print()
     say(
         console,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -14,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 from small_searches import PretendedTrials
 
+from tfdpzoo.dimension import Dimension
 from tfdpzoo.privacy.repetition import RepetitionLaw
 from tfdpzoo.tuning.search_folder import TrialFolder
 from tfdpzoo.tuning.search_state import SearchState
@@ -223,10 +225,9 @@ def test_a_stopped_search_says_how_to_go_on(
 def test_an_argument_that_the_model_does_not_take_costs_no_trial(
     refused: Callable[..., str], tmp_path: Path
 ) -> None:
-    recipe = tmp_path / "grid.toml"
-    text = catalog.recipe("smoothnet", "digits").to_toml()
-    recipe.write_text(
-        text.replace('"optimizer.learning_rate" = { min', '"architecture.witdh" = { min')
-    )
+    misspelt = {"architecture.witdh": Dimension(values=(2.0, 4.0))}
+    recipe = tmp_path / "misspelt.toml"
+    digits = catalog.recipe("smoothnet", "digits")
+    recipe.write_text(dataclasses.replace(digits, tune=misspelt, sources={}).to_toml())
     said = refused("tune", "smoothnet", "--recipe", recipe, "--epsilon", 7)
     assert said.startswith("There is no argument of smoothnet named 'witdh'; did you mean 'width'")

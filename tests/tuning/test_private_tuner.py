@@ -100,7 +100,7 @@ def test_no_other_model_is_covered(ended: PrivateTuner) -> None:
     with pytest.raises(InputError, match="covers the best model alone, not 2"):
         ended.get_best_models(2)
     other = keras_tuner.engine.trial.Trial(
-        None, trial_id="1" if ended.best_folder().name == "0" else "0"
+        None, trial_id="1" if ended.found.best_folder.name == "0" else "0"
     )
     with pytest.raises(InputError, match="covers the best model alone, not trial"):
         ended.load_model(other)
@@ -116,11 +116,11 @@ def test_a_search_that_was_killed_at_its_end_deletes_the_losers(
         tuner.search(DATA, verbose=0)
     assert len(tuner.folder.all_trials()) == 5
     random_tuner(tmp_path, insecure_seed=FIVE_TRIALS).search(DATA, verbose=0)
-    assert tuner.folder.all_trials() == [tuner.best_folder()]
+    assert tuner.folder.all_trials() == [tuner.found.best_folder]
 
 
 def test_losing_trials_are_deleted(ended: PrivateTuner) -> None:
-    assert [each.name for each in ended.folder.all_trials()] == [ended.best_folder().name]
+    assert [each.name for each in ended.folder.all_trials()] == [ended.found.best_folder.name]
     assert not ended.folder.keras_tuner.exists()
 
 
@@ -142,7 +142,7 @@ def test_losers_are_deleted_also_by_a_search_that_was_killed_in_doing_so(
     again = adaptive_tuner(tmp_path, 3)
     again.search(DATA.train_images, DATA.train_labels, verbose=0)
 
-    winner = again.best_folder().name
+    winner = again.found.best_folder.name
     assert [each.name for each in again.folder.all_trials()] == [winner]
     assert [row["trial"] for row in _table(again)] == [winner]
 
@@ -183,7 +183,7 @@ def test_a_search_that_has_ended_runs_nothing(
     again = random_tuner(ended.folder.path.parent, insecure_seed=TWO_TRIALS)
     again.search(DATA.train_images, DATA.train_labels, verbose=0)
     assert pretended.run == []
-    assert again.best_folder().name == ended.best_folder().name
+    assert again.found.best_folder.name == ended.found.best_folder.name
 
 
 def test_a_search_goes_on_as_it_began_or_not_at_all(ended: PrivateTuner) -> None:
@@ -203,7 +203,7 @@ def test_the_best_score_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     tuner = random_tuner(tmp_path, insecure_seed=FIVE_TRIALS)
     tuner.search(DATA, verbose=0)
     assert pretended.run == ["0", "1", "2", "3", "4"]
-    assert tuner.best_folder().name == max(pretended.run, key=pretended_score)
+    assert tuner.found.best_folder.name == max(pretended.run, key=pretended_score)
 
 
 def test_a_crashed_trial_counts_and_the_search_goes_on(
@@ -215,7 +215,7 @@ def test_a_crashed_trial_counts_and_the_search_goes_on(
     tuner.search(DATA, verbose=0)
     assert pretended.run == ["0", "1", "2", "3", "4"]
     left = [name for name in "01234" if name not in (best, "0")]
-    assert tuner.best_folder().name == max(left, key=pretended_score)
+    assert tuner.found.best_folder.name == max(left, key=pretended_score)
 
 
 def test_nothing_is_released_where_all_trials_crash(
@@ -340,6 +340,6 @@ def test_the_same_secret_gives_the_same_search(
     orders = []
     for tuner in tuners:
         tuner.search(DATA, verbose=0)
-        orders.append(tuner.order_of(tuner.best_folder()))
+        orders.append(tuner.order_of(tuner.found.best_folder))
     assert orders[0] == orders[1] != orders[2]
     assert dataclasses.asdict(tuners[2].state)["insecure_seed"] is None

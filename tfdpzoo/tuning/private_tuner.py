@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import shutil
 import time
@@ -18,15 +17,13 @@ from tfdpzoo.data import ImageDataset
 from tfdpzoo.dpsgd.model import PrivateModel
 from tfdpzoo.durable_file import replace_durably
 from tfdpzoo.errors import InputError
-from tfdpzoo.privacy.accesses import Tuning
 from tfdpzoo.privacy.guarantee import PrivacyGuarantee
 from tfdpzoo.privacy.search import Bound, Released
 from tfdpzoo.run_lock import locked
-from tfdpzoo.trained_weights import private_model_of
-from tfdpzoo.training_job import TrainingJob
 from tfdpzoo.tuning.data_copy import DATA_FILE, read_copy, write_copy
 from tfdpzoo.tuning.examples import as_dataset
 from tfdpzoo.tuning.fitting_oracle import oracle_for, require_fitting, schedule_of
+from tfdpzoo.tuning.found_models import FoundModels, require_ended, with_released_weights
 from tfdpzoo.tuning.halving import share_of_epochs
 from tfdpzoo.tuning.hypermodel_trials import ACCOUNTED_NAMES, HypermodelTrials, TrialSettings
 from tfdpzoo.tuning.independent_oracle import IndependentOracle
@@ -39,8 +36,7 @@ from tfdpzoo.tuning.search_plan import SearchBudget, SearchPlan
 from tfdpzoo.tuning.search_state import SearchState, first_state, new_secret, split_sizes
 from tfdpzoo.tuning.trial_process import run_in_a_process
 from tfdpzoo.tuning.trial_result import TrialResult, best_trials
-from tfdpzoo.tuning.trial_training import job_of, start_after_the_end
-from tfdpzoo.tuning.trials import TrialOrder, Trials, read_trials, write_trials
+from tfdpzoo.tuning.trials import TrialOrder, Trials, write_trials
 
 _SECONDS_BETWEEN_REQUESTS = 0.05
 _LONGEST_WAIT_FOR_THE_LEADER = 600.0
@@ -266,7 +262,7 @@ class PrivateTuner(keras_tuner.Tuner):
         Raises:
             InputError: The guarantee does not cover so many, or the search has not ended.
         """
-        return [_with_released_weights(each) for each in self._best(num_models)]
+        return [with_released_weights(each) for each in self.found.best(num_models)]
 
     def load_model(self, trial: Trial) -> keras.Model:
         """Returns the model of a trial that the guarantee covers.
@@ -274,10 +270,7 @@ class PrivateTuner(keras_tuner.Tuner):
         Raises:
             InputError: It does not cover it, or the search has not ended.
         """
-        folder = self.folder.trial(trial.trial_id)
-        if folder != self.best_folder() and not self.keep_trials:
-            raise InputError(f"The guarantee covers the best model alone, not trial {folder.name}.")
-        return _with_released_weights(self._private(folder))
+        return with_released_weights(self.found.private(self.folder.trial(trial.trial_id)))
 
     def best_private_model(self) -> PrivateModel:
         """Returns the best model with its ledger, as `tfdpzoo.export` takes it with `guarantee()`.
@@ -285,7 +278,7 @@ class PrivateTuner(keras_tuner.Tuner):
         Raises:
             InputError: The search has not ended.
         """
-        return self._best(1)[0]
+        return self.found.best(1)[0]
 
     def guarantee(self) -> PrivacyGuarantee:
         """Returns the guarantee of the best model: epsilon is that of the whole search.
@@ -293,40 +286,17 @@ class PrivateTuner(keras_tuner.Tuner):
         Raises:
             InputError: The search has not ended.
         """
-        return self.guarantee_of(self.best_private_model())
+        return self.found.guarantee_of(self.best_private_model())
 
-    def guarantee_of(self, private: PrivateModel) -> PrivacyGuarantee:
-        """Returns the guarantee of a model that the search found.
-
-        Args:
-            private: The model with its ledger.
-        """
-        guarantee = private.guarantee(
-            tuning=Tuning.accounted(self.state.plan.search(self.released)),
-            target_epsilon=self.budget.epsilon,
-        )
-        # Who knows when a search began and ended knows about how many trials it had.
-        day = guarantee.provenance.date[: len("2026-11-27")]
-        return dataclasses.replace(
-            guarantee, provenance=dataclasses.replace(guarantee.provenance, date=day)
-        )
-
-    def best_folder(self) -> TrialFolder:
-        """Returns the folder of the best trial.
+    @property
+    def found(self) -> FoundModels:
+        """What the search found, with the trials' folders.
 
         Raises:
             InputError: The search has not ended.
         """
-        self._require_ended()
-        return self.folder.trial(self.folder.winner.read_text())
-
-    def job_of(self, folder: TrialFolder) -> TrainingJob:
-        """Returns the training of a trial, as its process had it.
-
-        Args:
-            folder: Of the trial.
-        """
-        return job_of(folder, self.state, read_trials(self.folder.common))
+        require_ended(self.folder)
+        return FoundModels(self.folder, self.state, self.released)
 
     @property
     def state(self) -> SearchState:
@@ -404,7 +374,7 @@ class PrivateTuner(keras_tuner.Tuner):
         if self.keep_trials:
             return
         remove_results(self.folder.path)
-        self.folder.remove_trials(but=self.best_folder().name)
+        self.folder.remove_trials(but=self.found.best_folder.name)
         self._write_results()
 
     def _wait_for_the_leader(self) -> SearchState:
@@ -417,25 +387,6 @@ class PrivateTuner(keras_tuner.Tuner):
                 )
             time.sleep(1.0)
         return state
-
-    def _require_ended(self) -> None:
-        if not self.folder.winner.exists():
-            raise InputError(
-                "The search has not ended; call search to the end. What an unfinished search found "
-                "must not be released."
-            )
-
-    def _best(self, number: int) -> list[PrivateModel]:
-        self._require_ended()
-        if number > 1 and not (self.keep_trials and self.budget.mode == "adaptive"):
-            raise InputError(
-                f"The guarantee covers the best model alone, not {number}; only an adaptive search "
-                "with keep_trials=True covers more."
-            )
-        return [self._private(folder) for folder, _ in best_trials(self.folder)[:number]]
-
-    def _private(self, folder: TrialFolder) -> PrivateModel:
-        return private_model_of(self.job_of(folder), start_after_the_end(folder, self.state))
 
 
 def _remove_search(folder: SearchFolder) -> None:
@@ -472,10 +423,3 @@ def _nothing_to_release(trials: int) -> str:
         "No trial came to its end, so that there is nothing to release; the messages of each are "
         "in its folder. What the search cost is spent all the same if anything of it was seen."
     )
-
-
-def _with_released_weights(private: PrivateModel) -> keras.Model:
-    with private.released_weights() as model:
-        weights = model.get_weights()
-    private.model.set_weights(weights)
-    return private.model

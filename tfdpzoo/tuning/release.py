@@ -36,8 +36,8 @@ def release_best(
     Raises:
         InputError: The search has not ended, or the destination exists or cannot be written.
     """
-    folder = tuner.best_folder()
-    job = tuner.job_of(folder)
+    folder = tuner.found.best_folder
+    job = tuner.found.job_of(folder)
     job = dataclasses.replace(
         job,
         dataset=dataclasses.replace(
@@ -54,7 +54,7 @@ def release_best(
         rows=(),
         warning=None,
     )
-    return job, release(job, trained, destination, tuner.guarantee_of(private))
+    return job, release(job, trained, destination, tuner.found.guarantee_of(private))
 
 
 def release_others(tuner: PrivateTuner) -> list[Path]:
@@ -71,7 +71,7 @@ def release_others(tuner: PrivateTuner) -> list[Path]:
     Raises:
         InputError: A folder cannot be written.
     """
-    best = tuner.best_folder()
+    best = tuner.found.best_folder
     others = [folder for folder, _ in best_trials(tuner.folder) if folder.name != best.name]
     return [_exported(tuner, folder) for folder in others]
 
@@ -80,12 +80,12 @@ def _exported(tuner: PrivateTuner, folder: TrialFolder) -> Path:
     destination = tuner.folder.models / f"trial-{folder.name}" / "1"
     if destination.exists():
         return destination
-    job = tuner.job_of(folder)
+    job = tuner.found.job_of(folder)
     private = private_model_of(job, start_after_the_end(folder, tuner.state))
     return export(
         private,
         destination,
-        guarantee=tuner.guarantee_of(private),
+        guarantee=tuner.found.guarantee_of(private),
         class_names=job.dataset.class_names,
     )
 
