@@ -33,14 +33,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tfdpzoo.errors import InputError, unknown_name
 from tfdpzoo.privacy import statement, strict_json
 from tfdpzoo.privacy.accesses import OTHER_ACCESSES, OtherAccess, PreTraining, Tuning
-from tfdpzoo.privacy.accounting import PLD_DISCRETIZATION_INTERVAL, SMALLEST_DELTA
+from tfdpzoo.privacy.accounting import PLD_DISCRETIZATION_INTERVAL
 from tfdpzoo.privacy.description import (
     RELATIONS,
     describe_mechanism,
@@ -68,7 +68,12 @@ from tfdpzoo.privacy.record import (
     Updates,
 )
 from tfdpzoo.privacy.results import account, headline_accountant
-from tfdpzoo.privacy.search import Search
+from tfdpzoo.privacy.weaknesses import (
+    evident_weaknesses,
+    largest_delta,
+    require_accounted,
+    require_consistent,
+)
 
 SCHEMA_VERSION = 1
 
@@ -76,8 +81,6 @@ _TEST_METRICS = (
     "measured on test examples, which were not used for training and which the guarantee does not "
     "cover; metrics on training examples are never recorded"
 )
-_SAME = 1e-6
-"""Relative: processors round differently."""
 
 
 @dataclass(frozen=True)
@@ -219,17 +222,17 @@ class PrivacyGuarantee:
             raise unknown_name("neighbouring relation", neighboring_relation, RELATIONS)
         segments = tuple(segments)
         noise_multiplier = min((each.noise_multiplier for each in segments), default=None)
-        _require_consistent(delta, clip_norm, noise_multiplier, examples, expected_batch)
+        require_consistent(delta, clip_norm, noise_multiplier, examples, expected_batch)
         tuning = tuning or Tuning.unknown()
         search = tuning.search
         if search is not None:
-            _require_accounted(search, delta, discretization_interval)
+            require_accounted(search, delta, discretization_interval)
         accounts = account(segments, delta, discretization_interval, search)
         claim = Claim(
             epsilon=accounts.results[0].epsilon,
             delta=delta,
             target_epsilon=target_epsilon,
-            delta_rule=f"delta must be below {_largest_delta(examples, search, ', here ')}",
+            delta_rule=f"delta must be below {largest_delta(examples, search, ', here ')}",
         )
         evident = evident_weaknesses(claim, clip_norm, examples, segments, search)
         found = _unique([*map(_without_stop, weaknesses), *evident])
@@ -380,55 +383,6 @@ class PrivacyGuarantee:
         return cls.from_fields(strict_json.from_text(text))
 
 
-def evident_weaknesses(
-    claim: Claim,
-    clip_norm: float | None,
-    examples: int,
-    segments: Sequence[Segment],
-    search: Search | None,
-) -> tuple[str, ...]:
-    """Returns the weaknesses that the numbers of a record show by themselves."""
-    found = []
-    claimed = "the executed updates" if search is None else "the search"
-    if clip_norm is None:
-        found.append("gradients were not clipped, so one example's influence is not bounded")
-    if math.isinf(claim.epsilon):
-        found.append(f"no finite epsilon holds for {claimed}")
-    elif claim.target_epsilon is not None and claim.epsilon > claim.target_epsilon:
-        verb = "cost" if search is None else "costs"
-        found.append(f"{claimed} {verb} more than the target epsilon of {claim.target_epsilon:g}")
-    if claim.delta >= 1 / _protected(examples, search):
-        found.append(f"delta is not below {_largest_delta(examples, search, ' = ')}")
-    if claim.delta < SMALLEST_DELTA:
-        found.append(
-            f"delta is below {SMALLEST_DELTA:g}, where the accountant's rounding may understate "
-            "epsilon"
-        )
-    if search is not None and not search.allows(segments):
-        found.append("the executed updates are not within the trial that the search accounts for")
-    return tuple(found)
-
-
-def _protected(examples: int, search: Search | None) -> int:
-    return examples + (0 if search is None else search.held_out_examples)
-
-
-def _largest_delta(examples: int, search: Search | None, link: str) -> str:
-    name = "N" if search is None else "(N + held-out examples)"
-    return f"1 / {name}{link}1 / {_protected(examples, search)}"
-
-
-def _require_accounted(search: Search, delta: float, discretization_interval: float) -> None:
-    computed = search.with_epsilons(delta, discretization_interval)
-    for name in ("trial_epsilon", "total_epsilon"):
-        given, due = getattr(search, name), getattr(computed, name)
-        if not math.isclose(given, due, rel_tol=_SAME):
-            raise InputError(
-                f"The {name} of the search is {given:g}, but at delta {delta:g} it is {due:g}; make"
-                " the search with account_search at the delta of the guarantee."
-            )
-
-
 def _metrics(evaluation: EvaluationMetrics) -> dict[str, float]:
     return {row.name: row.value for row in evaluation.metrics}
 
@@ -439,29 +393,6 @@ def _evaluation(metrics: Mapping[str, float]) -> EvaluationMetrics:
     if broken:
         raise InputError(f"The metric {broken[0]} is not a finite number and cannot be recorded.")
     return EvaluationMetrics(_TEST_METRICS, rows)
-
-
-def _require_consistent(
-    delta: float,
-    clip_norm: float | None,
-    noise_multiplier: float | None,
-    examples: int,
-    expected_batch: int,
-) -> None:
-    if not 0 < delta < 1:
-        raise InputError(f"Delta must be above 0 and below 1, not {delta!r}.")
-    if not 1 <= expected_batch <= examples:
-        raise InputError(
-            f"An expected batch of {expected_batch} does not fit {examples} training examples; it "
-            "must be at least 1 and at most their number."
-        )
-    if clip_norm is not None and not 0 < clip_norm < math.inf:
-        raise InputError(f"The clipping norm must be a finite number above 0, not {clip_norm!r}.")
-    if clip_norm is None and noise_multiplier:
-        raise InputError(
-            "Updates without clipping cannot have a noise multiplier: give the clipping norm, or "
-            "record the updates with noise multiplier 0."
-        )
 
 
 def _without_stop(reason: str) -> str:
