@@ -257,3 +257,15 @@ def test_a_setting_that_hides_behind_an_if_is_refused() -> None:
 
     with pytest.raises(InputError, match="declares 'decay' only for some values"):
         FunctionSpace(RECIPE, hiding, "space")
+
+
+def test_no_value_lies_below_its_range() -> None:
+    """KerasTuner's rounding may give min - 1 on a reversed logarithmic scale."""
+    space = space_of(
+        optimizer__warmup_updates={"min": 1, "max": 10, "sampling": "reverse_log"},
+    )
+    parameters = keras_tuner.HyperParameters()
+    space.declare(parameters)
+    for drawn, taken in ((0, 1), (1, 1), (10, 10)):
+        parameters.values["optimizer.warmup_updates"] = drawn
+        assert space.declare(parameters)["optimizer.warmup_updates"] == taken

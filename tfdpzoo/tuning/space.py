@@ -223,7 +223,7 @@ def _declared(
     low, _ = dimension.ends
     declare, kind = (parameters.Int, int) if dimension.whole else (parameters.Float, float)
     within = _is_within(dimension, present)
-    return declare(
+    drawn = declare(
         key,
         min_value=low,
         max_value=_largest(dimension),
@@ -231,6 +231,8 @@ def _declared(
         sampling=dimension.sampling,
         default=kind(present if within else low),
     )
+    # KerasTuner draws min - 1 once in a while, of whole numbers on a reversed logarithmic scale.
+    return max(kind(low), drawn)
 
 
 def _largest(dimension: Dimension) -> Any:
